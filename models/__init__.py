@@ -1,0 +1,1 @@
+"""Statistical models only: reads labelled text, trains, judges, stores and serves classifiers."""

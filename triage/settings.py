@@ -1,0 +1,97 @@
+"""Owns the environment: the only reader of it; refuses default or short secrets in production."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LEAST_SECRET = 32  # characters
+SECRETS = ("TRIAGE_SECRET_KEY", "TRIAGE_DATABASE_URL", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET")
+
+
+class SettingsError(Exception):
+    """The environment cannot be used; the text says which variable and why."""
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set, with the defaults of one small machine."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    home: Path = Field(default=Path("var"), validation_alias="TRIAGE_HOME")
+    database_url: str = Field(default="", validation_alias="TRIAGE_DATABASE_URL")
+    secret_key: SecretStr = Field(default=SecretStr(""), validation_alias="TRIAGE_SECRET_KEY")
+    env: Literal["development", "production"] = Field(default="development", validation_alias="TRIAGE_ENV")
+    policy: Path | None = Field(default=None, validation_alias="TRIAGE_POLICY")
+    host: str = Field(default="127.0.0.1", validation_alias="TRIAGE_HOST")
+    port: int = Field(default=8080, ge=1, le=65535, validation_alias="TRIAGE_PORT")
+
+    @model_validator(mode="after")
+    def _safe_in_production(self) -> Self:
+        key = self.secret_key.get_secret_value()
+        if self.env == "production" and len(key) < LEAST_SECRET:
+            raise ValueError(f"TRIAGE_SECRET_KEY must have at least {LEAST_SECRET} characters in production")
+        if self.env == "production" and len(set(key)) < 8:
+            raise ValueError("TRIAGE_SECRET_KEY must not be a repeated or default value in production")
+        return self
+
+    @property
+    def url(self) -> str:
+        """Return the database's address, a file in the data directory by default."""
+        return self.database_url or f"sqlite:///{self.home / 'triage.db'}"
+
+    @property
+    def key(self) -> bytes:
+        """Return the secret that signs models, audit rows and sessions."""
+        return self.secret_key.get_secret_value().encode()
+
+
+def load() -> Settings:
+    """Read the environment once, at start.
+
+    A secret may come from the file named in `<NAME>_FILE`. Development without a
+    secret key makes one and keeps it in the data directory, readable by its owner.
+    """
+    values = {name: _from_file(name) for name in SECRETS if os.environ.get(f"{name}_FILE")}
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        faults = (f"{_name(e['loc'])}{e['msg'].removeprefix('Value error, ')}" for e in error.errors())
+        raise SettingsError("; ".join(faults)) from None
+    if settings.key:
+        return settings
+    return settings.model_copy(update={"secret_key": SecretStr(_kept_secret(settings.home))})
+
+
+def _name(loc: tuple[int | str, ...]) -> str:
+    return f"{loc[0]}: " if loc else ""
+
+
+def _from_file(name: str) -> str:
+    path = os.environ[f"{name}_FILE"]
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{name}_FILE: {path} cannot be read: {error}") from None
+
+
+def _kept_secret(home: Path) -> str:
+    path = home / "secret.key"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        if not (key := path.read_text(encoding="ascii").strip()):
+            raise SettingsError(f"{path} is empty: remove it, or set TRIAGE_SECRET_KEY") from None
+        return key
+    except OSError as error:
+        raise SettingsError(f"TRIAGE_HOME: {home} cannot be used: {error}") from None
+    key = secrets.token_urlsafe(48)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(key)
+    return key

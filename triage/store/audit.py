@@ -1,0 +1,87 @@
+"""Owns the audit chain: every row's keyed hash covers the row before it; refuses updates and deletes."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from triage.store.tables import AuditHeadRow, AuditRow
+
+GENESIS = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What happened, before it becomes a link of the chain."""
+
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    data: dict[str, Any]
+
+
+def append(conn: Connection, key: bytes, entry: Entry) -> None:
+    """Add one link. Rows are written one after the other: the head row is locked until commit."""
+    length, last = _locked_head(conn, key)
+    row = {"id": length + 1, **_fields(entry)}
+    link = _link(key, last, row)
+    conn.execute(insert(AuditRow).values(**row, hash=link))
+    conn.execute(update(AuditHeadRow).values(length=length + 1, hash=link, seal=_seal(key, length + 1, link)))
+
+
+def _locked_head(conn: Connection, key: bytes) -> tuple[int, str]:
+    head = select(AuditHeadRow.length, AuditHeadRow.hash).with_for_update()
+    if row := conn.execute(head).first():
+        return row.length, row.hash
+    conn.execute(insert(AuditHeadRow).values(id=1, length=0, hash=GENESIS, seal=_seal(key, 0, GENESIS)))
+    return 0, GENESIS
+
+
+def _fields(entry: Entry) -> dict[str, Any]:
+    return {
+        "at": entry.at,
+        "actor": entry.actor,
+        "action": entry.action,
+        "subject": entry.subject,
+        "data": entry.data,
+    }
+
+
+def _link(key: bytes, previous: str, row: dict[str, Any]) -> str:
+    content = {**row, "at": row["at"].timestamp()}
+    message = previous + json.dumps(content, sort_keys=True, ensure_ascii=False)
+    return hmac.new(key, message.encode(), hashlib.sha256).hexdigest()
+
+
+def _seal(key: bytes, length: int, last: str) -> str:
+    return hmac.new(key, f"{length}:{last}".encode(), hashlib.sha256).hexdigest()
+
+
+def faults(conn: Connection, key: bytes) -> list[str]:
+    """Return one sentence per altered, missing, inserted or cut-off row; empty for a whole chain."""
+    found: list[str] = []
+    expected, last = 1, GENESIS
+    rows = conn.execution_options(yield_per=1000).execute(select(AuditRow.__table__).order_by(AuditRow.id))
+    for row in rows.mappings():
+        while expected < row["id"]:
+            found.append(f"audit row {expected} is missing")
+            expected += 1
+        content = {k: row[k] for k in ("id", "at", "actor", "action", "subject", "data")}
+        if row["hash"] != _link(key, last, content):
+            found.append(f"audit row {row['id']} was altered or inserted, or the row before it was")
+        last, expected = row["hash"], row["id"] + 1
+    head = conn.execute(select(AuditHeadRow.length, AuditHeadRow.hash, AuditHeadRow.seal)).first()
+    if head is None:
+        return [*found, "the head of the audit chain is missing"] if expected > 1 else found
+    if head.seal != _seal(key, head.length, head.hash):
+        found.append("the head of the audit chain was altered")
+    elif head.length != expected - 1:
+        found.append(f"the audit chain should have {head.length} rows and has {expected - 1}")
+    return found

@@ -1,0 +1,87 @@
+"""Owns the connection to SQLite or PostgreSQL and the migrations; refuses transactions (see `triage.commit`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.pool import StaticPool
+
+BUSY_TIMEOUT_MS = 5_000  # a writer waits so long for another process before it gives up
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+class SchemaError(Exception):
+    """The database's schema is not this version's: too old, too new, or not ours."""
+
+
+def open_engine(url: str) -> Engine:
+    """Return an engine; on SQLite with WAL, synchronous=FULL and foreign keys on.
+
+    FULL, because an acknowledged ticket must survive a power cut and WAL with
+    NORMAL may lose the last commits then.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, pool_pre_ping=True, pool_size=8, max_overflow=16)
+    options: dict[str, Any] = {"connect_args": {"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}}
+    if parsed.database in (None, "", ":memory:"):
+        options["poolclass"] = StaticPool
+    else:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        options |= {"pool_size": 8, "max_overflow": 32}
+    engine = create_engine(parsed, **options)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver must not begin by itself: _begin_sqlite does
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Take the write lock at once where the caller means to write, so that it never fails half-way."""
+    connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def migrate(engine: Engine, revision: str = "head") -> None:
+    """Bring the schema to `revision`; refuses a database written by a newer version."""
+    with engine.execution_options(sqlite_begin="BEGIN IMMEDIATE").begin() as connection:
+        if (found := schema_version(connection)) and found not in _known(connection):
+            raise SchemaError(f"the database has schema {found}, which this version does not know: upgrade first")
+        command.upgrade(_config(connection), revision)
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    """Take the schema back to `revision`."""
+    with engine.execution_options(sqlite_begin="BEGIN IMMEDIATE").begin() as connection:
+        command.downgrade(_config(connection), revision)
+
+
+def schema_version(connection: Connection) -> str | None:
+    """Return the schema the database has, or None for an empty one."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def is_current(connection: Connection) -> bool:
+    """Tell whether the database has exactly this version's schema."""
+    return schema_version(connection) == ScriptDirectory.from_config(_config(connection)).get_current_head()
+
+
+def _known(connection: Connection) -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(_config(connection)).walk_revisions()}

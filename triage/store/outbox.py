@@ -1,0 +1,125 @@
+"""Owns the queue of work for outside a transaction: enqueue, claim by lease, finish, retry; refuses to do the work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, and_, exists, func, or_, select, update
+from sqlalchemy.orm import aliased
+
+from triage.store.dialect import insert_new
+from triage.store.tables import OutboxRow
+
+LEASE = timedelta(seconds=60)
+MAX_ATTEMPTS = 8
+_BACKOFF_SECONDS = (2, 5, 15, 60, 300, 900, 3600)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Something to do: `key` makes enqueueing it twice harmless, `lane` keeps its order."""
+
+    key: str
+    topic: str
+    lane: str
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A row that is ours until `lease_until`; `attempts` counts this one."""
+
+    id: int
+    key: str
+    topic: str
+    payload: dict[str, Any]
+    attempts: int
+    worker: str
+    lease_until: datetime
+
+
+def enqueue(conn: Connection, work: Sequence[Work], now: datetime) -> None:
+    """Store work, to be done once this transaction is committed; a known key is left alone."""
+    for item in work:
+        row = {"key": item.key, "topic": item.topic, "lane": item.lane, "payload": item.payload}
+        fresh = {"created_at": now, "due": now, "pending": True, "attempts": 0}
+        conn.execute(insert_new(conn, OutboxRow, ["key"]).values(**row, **fresh))
+
+
+def claim(conn: Connection, worker: str, now: datetime, lease: timedelta = LEASE) -> Claim | None:
+    """Take the oldest due row whose lane is free, or return None.
+
+    A lane is free when no earlier row of it is pending, so notices to one channel
+    stay in order even while the first of them waits for its retry.
+    """
+    earlier = aliased(OutboxRow)
+    blocked = exists().where(earlier.pending, earlier.lane == OutboxRow.lane, earlier.id < OutboxRow.id)
+    free = and_(
+        OutboxRow.pending,
+        OutboxRow.due <= now,
+        or_(OutboxRow.lease_until.is_(None), OutboxRow.lease_until < now),
+    )
+    oldest = select(OutboxRow.id).where(free, ~blocked).order_by(OutboxRow.due, OutboxRow.id).limit(1)
+    row_id = conn.execute(oldest.with_for_update(skip_locked=True)).scalar()
+    if row_id is None:
+        return None
+    taken = (
+        update(OutboxRow)
+        .where(OutboxRow.id == row_id, free)
+        .values(worker=worker, lease_until=now + lease, attempts=OutboxRow.attempts + 1)
+        .returning(OutboxRow.id, OutboxRow.key, OutboxRow.topic, OutboxRow.payload, OutboxRow.attempts)
+    )
+    row = conn.execute(taken).first()
+    return Claim(row.id, row.key, row.topic, row.payload, row.attempts, worker, now + lease) if row else None
+
+
+def extend(conn: Connection, claim: Claim, until: datetime) -> bool:
+    """Keep a long job's lease alive; False when it was lost to another worker."""
+    return _mine(conn, claim, lease_until=until)
+
+
+def finish(conn: Connection, claim: Claim, now: datetime) -> bool:
+    """Mark a row done; False when the lease was lost meanwhile."""
+    return _mine(conn, claim, pending=False, done_at=now, lease_until=None, error=None)
+
+
+def retry(conn: Connection, claim: Claim, now: datetime, error: str, after: float | None = None) -> bool:
+    """Try again later, or give up after MAX_ATTEMPTS; False when the lease was lost."""
+    if claim.attempts >= MAX_ATTEMPTS:
+        return bury(conn, claim, now, error)
+    wait = _BACKOFF_SECONDS[min(claim.attempts, len(_BACKOFF_SECONDS)) - 1]
+    due = now + timedelta(seconds=max(wait, after or 0))
+    return _mine(conn, claim, due=due, lease_until=None, worker=None, error=error)
+
+
+def bury(conn: Connection, claim: Claim, now: datetime, error: str) -> bool:
+    """Give up on a row, visibly: it stays as a dead letter that a person can revive."""
+    return _mine(conn, claim, pending=False, dead_at=now, lease_until=None, error=error)
+
+
+def revive(conn: Connection, row_id: int, now: datetime) -> bool:
+    """Queue a dead letter once more; False when it is not dead."""
+    dead = update(OutboxRow).where(OutboxRow.id == row_id, OutboxRow.dead_at.is_not(None))
+    fresh = {"pending": True, "dead_at": None, "attempts": 0, "due": now, "worker": None, "lease_until": None}
+    return conn.execute(dead.values(**fresh)).rowcount == 1
+
+
+def _mine(conn: Connection, claim: Claim, **values: Any) -> bool:
+    """Change the row if it still is this worker's: a lease that ran out belongs to the next one."""
+    mine = update(OutboxRow).where(OutboxRow.id == claim.id, OutboxRow.worker == claim.worker, OutboxRow.pending)
+    return conn.execute(mine.where(OutboxRow.attempts == claim.attempts).values(**values)).rowcount == 1
+
+
+def oldest_waiting(conn: Connection) -> datetime | None:
+    """Return when the oldest pending row was created, or None."""
+    return conn.execute(select(func.min(OutboxRow.created_at)).where(OutboxRow.pending)).scalar()
+
+
+def counts(conn: Connection) -> dict[str, int]:
+    """Return how many rows are pending and dead."""
+    pending = select(func.count()).where(OutboxRow.pending)
+    dead = select(func.count()).where(OutboxRow.dead_at.is_not(None))
+    return {"pending": conn.execute(pending).scalar_one(), "dead": conn.execute(dead).scalar_one()}

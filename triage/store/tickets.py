@@ -1,0 +1,261 @@
+"""Owns tickets, their events, decisions and corrections; refuses to decide and to commit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, bindparam, insert, or_, select, update
+
+from triage.store.dialect import insert_new
+from triage.store.tables import CorrectionRow, DecisionRow, EventRow, TicketRow
+from triage.ticket import ClinicalImpact, Decision, Masked, Message, Route, Status, Ticket
+
+REF_PREFIX = "IT-"
+MAX_PAGE = 200
+_TABLE = TicketRow.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A stored ticket and whether this very call stored it."""
+
+    id: int
+    ticket: Ticket
+    created: bool
+    triaged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows of a list and the cursor of the next ones, None at the end."""
+
+    rows: Sequence[Row[Any]]
+    next: int | None
+
+
+def ref_of(ticket_id: int) -> str:
+    """Return the reference people use."""
+    return f"{REF_PREFIX}{ticket_id}"
+
+
+def id_of(ref: str) -> int | None:
+    """Return the id behind a reference, or None when it is not one."""
+    digits = ref.upper().removeprefix(REF_PREFIX)
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 15 else None
+
+
+def add(conn: Connection, message: Message, masked: Masked, language: str, now: datetime, *, truncated: bool) -> Filed:
+    """Store a message as a ticket, once per channel and external id; the same id returns the first ticket."""
+    row = {
+        "channel": message.channel,
+        "external_id": message.external_id,
+        "requester": message.requester,
+        "unit": message.unit,
+        "device": message.device,
+        "language": language,
+        "text": masked.text,
+        "spans": [[span.start, span.end, span.type] for span in masked.spans],
+        "impact": asdict(message.impact),
+        "withheld": masked.failed,
+        "truncated": truncated,
+        "received_at": now,
+        "status": Status.NEW.value,
+        "is_open": True,
+        "restricted": False,
+        "escalated": 0,
+        "version": 1,
+    }
+    new = insert_new(conn, TicketRow, ["channel", "external_id"])
+    ticket_id = conn.execute(new.returning(TicketRow.id), row).scalar()
+    if ticket_id is None:
+        known = and_(TicketRow.channel == message.channel, TicketRow.external_id == message.external_id)
+        first = conn.execute(select(_TABLE).where(known)).one()
+        return Filed(first.id, to_ticket(first), created=False, triaged=first.status != Status.NEW)
+    add_event(conn, ticket_id, now, "filed", message.requester, {"channel": message.channel, "truncated": truncated})
+    ticket = Ticket(
+        ref=ref_of(ticket_id),
+        text=masked.text,
+        channel=message.channel,
+        received_at=now,
+        requester=message.requester,
+        unit=message.unit,
+        device=message.device,
+        language=language,
+        impact=message.impact,
+        withheld=masked.failed,
+        truncated=truncated,
+    )
+    return Filed(ticket_id, ticket, created=True, triaged=False)
+
+
+def to_ticket(row: Row[Any]) -> Ticket:
+    """Turn a row into the noun."""
+    return Ticket(
+        ref=ref_of(row.id),
+        text=row.text,
+        channel=row.channel,
+        received_at=row.received_at,
+        requester=row.requester,
+        unit=row.unit,
+        device=row.device,
+        language=row.language,
+        impact=ClinicalImpact(**row.impact),
+        withheld=row.withheld,
+        truncated=row.truncated,
+    )
+
+
+def get(conn: Connection, ticket_id: int) -> Row[Any] | None:
+    """Return one ticket's row, or None."""
+    return conn.execute(select(_TABLE).where(TicketRow.id == ticket_id)).first()
+
+
+def add_event(conn: Connection, ticket_id: int, at: datetime, kind: str, actor: str, data: dict[str, Any]) -> None:
+    """Append to a ticket's timeline."""
+    row = {"ticket_id": ticket_id, "at": at, "kind": kind, "actor": actor, "data": data}
+    conn.execute(insert(EventRow), row)
+
+
+def events(conn: Connection, ticket_id: int) -> Sequence[Row[Any]]:
+    """Return a ticket's timeline, oldest first."""
+    return conn.execute(select(EventRow.__table__).where(EventRow.ticket_id == ticket_id).order_by(EventRow.id)).all()
+
+
+def record_decision(conn: Connection, ticket_id: int, decision: Decision, incident_id: int | None, now: datetime) -> bool:
+    """Store a decision and move the ticket; False when the ticket was triaged already or a person has it."""
+    fresh = and_(TicketRow.id == ticket_id, TicketRow.status == Status.NEW.value)
+    moved = {
+        "status": (Status.WAITING if decision.route is Route.AUTO_RESOLVE else Status.OPEN).value,
+        "route": decision.route.value,
+        "category": decision.category,
+        "confidence": decision.confidence,
+        "priority": decision.priority.value,
+        "team": decision.team,
+        "action": decision.action,
+        "article": decision.article,
+        "restricted": decision.restricted,
+        "incident_id": incident_id,
+        "respond_by": decision.respond_by,
+        "resolve_by": decision.resolve_by,
+        "version": TicketRow.version + 1,
+    }
+    if conn.execute(update(TicketRow).where(fresh).values(**moved)).rowcount != 1:
+        return False
+    reasons = [[reason.code, reason.detail] for reason in decision.reasons]
+    conn.execute(
+        insert(DecisionRow).values(
+            ticket_id=ticket_id,
+            at=now,
+            route=decision.route.value,
+            category=decision.category,
+            confidence=decision.confidence,
+            priority=decision.priority.value,
+            team=decision.team,
+            top=[list(guess) for guess in decision.top],
+            reasons=reasons,
+            words=[list(word) for word in decision.words],
+            model_version=decision.model_version,
+            policy_hash=decision.policy_hash,
+        )
+    )
+    data = {"route": decision.route.value, "category": decision.category, "priority": decision.priority.value}
+    add_event(conn, ticket_id, now, "decided", "triage", data | {"team": decision.team, "reasons": reasons})
+    return True
+
+
+def last_decision(conn: Connection, ticket_id: int) -> Row[Any] | None:
+    """Return the newest decision about a ticket."""
+    mine = select(DecisionRow.__table__).where(DecisionRow.ticket_id == ticket_id)
+    return conn.execute(mine.order_by(DecisionRow.id.desc()).limit(1)).first()
+
+
+def untriaged(conn: Connection, before: datetime, limit: int = 100) -> Sequence[Row[Any]]:
+    """Return tickets that a crash left without a decision, oldest first."""
+    left = and_(TicketRow.status == Status.NEW.value, TicketRow.received_at < before)
+    return conn.execute(select(_TABLE).where(left).order_by(TicketRow.id).limit(limit)).all()
+
+
+def recent_alike(conn: Connection, ticket: Ticket, category: str, since: datetime) -> int:
+    """Count other people's open tickets of the category about the same device or unit since a time."""
+    same = [getattr(TicketRow, name) == value for name in ("device", "unit") if (value := getattr(ticket, name))]
+    if not same:
+        return 0
+    alike = and_(TicketRow.category == category, TicketRow.received_at >= since, TicketRow.is_open, or_(*same))
+    rows = conn.execute(select(TicketRow.id, TicketRow.requester).where(alike).limit(100)).all()
+    others = {row.requester or row.id for row in rows if ref_of(row.id) != ticket.ref}
+    return len(others - {ticket.requester})
+
+
+def page(
+    conn: Connection,
+    *,
+    filters: dict[str, str],
+    see_restricted: bool,
+    cursor: int | None = None,
+    limit: int = 25,
+) -> Page:
+    """Return tickets newest first, by exact `filters` (column name to value) and below `cursor`."""
+    query: Select[Any] = select(_TABLE).order_by(TicketRow.id.desc()).limit(min(limit, MAX_PAGE) + 1)
+    for name, value in filters.items():
+        query = query.where(getattr(TicketRow, name) == value)
+    if not see_restricted:
+        query = query.where(TicketRow.restricted.is_(False))
+    if cursor is not None:
+        query = query.where(TicketRow.id < cursor)
+    rows = conn.execute(query).all()
+    more = len(rows) > min(limit, MAX_PAGE)
+    rows = rows[: min(limit, MAX_PAGE)]
+    return Page(rows, rows[-1].id if more else None)
+
+
+def worklist(conn: Connection, *, see_restricted: bool, limit: int = 50) -> Sequence[Row[Any]]:
+    """Return open tickets, most pressing first."""
+    visible = [False, True] if see_restricted else [False]
+    restricted = bindparam("visible", visible, expanding=True, literal_execute=True)
+    query = select(_TABLE).where(TicketRow.is_open, TicketRow.restricted.in_(restricted))
+    order = (TicketRow.priority, TicketRow.resolve_by, TicketRow.id)
+    return conn.execute(query.order_by(*order).limit(limit)).all()
+
+
+def waiting_for_answer(conn: Connection, limit: int = 500) -> Sequence[Row[Any]]:
+    """Return open, decided tickets that nobody has answered yet, oldest promise first."""
+    waiting = and_(TicketRow.is_open, TicketRow.status == Status.OPEN.value, TicketRow.answered_at.is_(None))
+    return conn.execute(select(_TABLE).where(waiting).order_by(TicketRow.received_at).limit(limit)).all()
+
+
+def set_escalated(conn: Connection, ticket_id: int, was: int, step: int) -> bool:
+    """Remember how far up the ladder a ticket has climbed; False when another worker was quicker."""
+    mine = and_(TicketRow.id == ticket_id, TicketRow.escalated == was)
+    return conn.execute(update(TicketRow).where(mine).values(escalated=step)).rowcount == 1
+
+
+def set_status(conn: Connection, ticket_id: int, status: Status, allowed: Sequence[Status], **more: Any) -> bool:
+    """Move a ticket from one of the `allowed` states; False when it is in none of them."""
+    mine = and_(TicketRow.id == ticket_id, TicketRow.status.in_([s.value for s in allowed]))
+    still_open = status not in (Status.RESOLVED, Status.CLOSED)
+    values = {"status": status.value, "is_open": still_open, "version": TicketRow.version + 1, **more}
+    return conn.execute(update(TicketRow).where(mine).values(**values)).rowcount == 1
+
+
+def add_correction(
+    conn: Connection, ticket_id: int, *, actor: str, label: str, learn: bool, now: datetime
+) -> str | None:
+    """Store a person's verdict and return the category the ticket had before."""
+    was = conn.execute(select(TicketRow.category).where(TicketRow.id == ticket_id)).scalar()
+    row = {"ticket_id": ticket_id, "at": now, "actor": actor, "was": was, "label": label, "learn": learn}
+    conn.execute(insert(CorrectionRow), row)
+    add_event(conn, ticket_id, now, "corrected", actor, {"was": was, "label": label})
+    return was
+
+
+def reviewed_examples(conn: Connection) -> Sequence[Row[Any]]:
+    """Return (ticket id, masked text, language, label, at) of every ticket whose last verdict may be learned."""
+    newer = CorrectionRow.__table__.alias()
+    last = ~select(newer.c.id).where(newer.c.ticket_id == CorrectionRow.ticket_id, newer.c.id > CorrectionRow.id).exists()
+    columns = (TicketRow.id, TicketRow.text, TicketRow.language, CorrectionRow.label, CorrectionRow.at)
+    query = select(*columns).join(CorrectionRow, CorrectionRow.ticket_id == TicketRow.id)
+    usable = and_(last, CorrectionRow.learn, TicketRow.withheld.is_(False))
+    return conn.execute(query.where(usable).order_by(TicketRow.id)).all()

@@ -1,0 +1,1 @@
+"""Flask only: pages and the HTTP API over the service; decides nothing."""
