@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.compiled import Compiled
-from models.dataset import OUT_OF_SCOPE
+from models.dataset import OUT_OF_SCOPE, Example
+from models.evaluate import evaluate
 from models.features import Encoder, encoder
 from models.registry import unpack
 from triage.policy import SECURITY_CATEGORY
@@ -52,6 +53,15 @@ class ServedModel:
             words=tuple(scores.words),
             model_version=self.version,
         )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Return every label the model can give, out_of_scope included."""
+        return self._model.labels
+
+    def evaluate(self, examples: Sequence[Example]) -> dict[str, Any]:
+        """Return the model's figures on labelled rows."""
+        return evaluate(self._model, examples, self._encoder)
 
 
 Score = TypeVar("Score", float, NDArray[np.float64])

@@ -142,7 +142,8 @@ def _per_word(rows: Array, positions: NDArray[np.intp], column: int, count: int,
     """Return how much each word raised one label above the average label: exact for the lexical part."""
     if not len(rows):
         return np.zeros(length)
-    return np.bincount(positions, weights=rows[:, column] - rows[:, :count].mean(axis=1), minlength=length)
+    raised = rows[:, column] - rows[:, :count].mean(axis=1)
+    return np.bincount(positions, weights=raised, minlength=length).astype(np.float64)
 
 
 def _strongest(chunks: list[str], spoken: Array) -> list[tuple[str, float]]:

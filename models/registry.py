@@ -55,7 +55,7 @@ def describe(
     examples: Sequence[Example], now: datetime, *, with_meaning: bool, cpu_seconds: float, **measured: Any
 ) -> dict[str, Any]:
     """Return the card of a model: what it was trained on, with what, and what was `measured`."""
-    import numpy
+    import numpy as np
     import sklearn
 
     return {
@@ -69,7 +69,7 @@ def describe(
         "trained_with": {
             "python": platform.python_version(),
             "scikit-learn": sklearn.__version__,
-            "numpy": numpy.__version__,
+            "numpy": np.__version__,
         },
         "cpu_seconds": round(cpu_seconds, 1),
         **measured,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models.classifier import LiveClassifier
 from sqlalchemy import Engine
 
+from models.classifier import LiveClassifier
 from triage import knowledge, policy
 from triage.commit import Transactions
 from triage.console import ConsoleNotifier

@@ -1,4 +1,4 @@
-"""Owns transactions: runs one piece of work in one, and groups concurrent ones on SQLite; refuses to know what the work is.
+"""Owns transactions: one per piece of work, grouped on SQLite; refuses to know what the work is.
 
 Durable SQLite is bound by fsync, so callers that arrive while a commit is under way
 share the next one: with 32 callers that is many times faster than a commit each.
@@ -21,7 +21,7 @@ Work = Callable[[Connection], T]
 BATCH = 128  # pieces of work in one commit at most: keeps the wait of the last one short
 
 
-class StoreUnavailable(Exception):
+class StoreUnavailableError(Exception):
     """The database is locked, full or gone: nothing was stored; trying again later may help."""
 
 
@@ -35,7 +35,7 @@ class _Job:
         self.leads = False
         self.wake = threading.Event()
         self.result: Any = None
-        self.error: Exception | None = StoreUnavailable("the commit was interrupted")
+        self.error: Exception | None = StoreUnavailableError("the commit was interrupted")
 
 
 class Transactions:
@@ -55,12 +55,12 @@ class Transactions:
             with self._engine.connect() as connection:
                 return query(connection)
         except (OperationalError, InterfaceError) as error:
-            raise StoreUnavailable(str(error.orig)) from error
+            raise StoreUnavailableError(str(error.orig)) from error
 
     def write(self, work: Work[T]) -> T:
         """Run `work` in a transaction and return its result once it is committed.
 
-        Raises what `work` raised, or StoreUnavailable; nothing is stored then.
+        Raises what `work` raised, or StoreUnavailableError; nothing is stored then.
         """
         if not self._grouped:
             return self._alone(work)
@@ -94,7 +94,7 @@ class Transactions:
             with self._writing.begin() as connection:
                 return work(connection)
         except (OperationalError, InterfaceError) as error:
-            raise StoreUnavailable(str(error.orig)) from error
+            raise StoreUnavailableError(str(error.orig)) from error
 
     def _commit_waiting(self) -> None:
         """Commit up to BATCH waiting jobs together; if that fails, each on its own.
@@ -108,7 +108,7 @@ class Transactions:
             results = self._alone(lambda connection: [job.work(connection) for job in jobs])
             for job, result in zip(jobs, results, strict=True):
                 job.result, job.error = result, None
-        except StoreUnavailable as error:
+        except StoreUnavailableError as error:
             for job in jobs:
                 job.error = error
         except Exception:  # noqa: BLE001 - whatever one job raised: each is run again alone and keeps its own error

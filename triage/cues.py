@@ -24,65 +24,85 @@ SECURITY = """
 ransomware ~ pay|ransom note|files ~ encrypted|pay ~ bitcoin|bitcoin ~ files|rancongiciel
 entered ~ password ~ link|typed ~ password ~ page|put ~ password ~ link|clicked ~ link ~ password
 clicked ~ suspicious link|clicked ~ phishing|clicked ~ weird link|opened ~ suspicious attachment
-gave ~ my password|gave him ~ password|gave her ~ password|gave them ~ password|told ~ my password|shared ~ my password
-gave ~ the code|read ~ the code ~ phone|approved ~ prompt ~ not me|approved ~ did not request
-fake login page|fake sign in page|phishing email|phishing mail|phishing message|phishing attempt|spear phishing
-stolen laptop|laptop ~ stolen|stolen phone|phone ~ stolen|tablet ~ stolen|stolen tablet|stolen badge|badge ~ stolen
-lost ~ laptop|lost ~ usb|lost ~ work phone|found ~ usb stick|found ~ usb key|found ~ usb drive
-wrong patient ~ email|emailed ~ wrong patient|faxed ~ wrong|fax ~ wrong number|mailed ~ wrong patient|sent ~ wrong recipient
-sent ~ patient ~ wrong person|patient list ~ wrong|results ~ wrong patient ~ portal
-looked ~ chart ~ without|snooping|peeking ~ chart|reading ~ chart ~ neighbour|opened ~ chart ~ ex
-logged in ~ from russia|sign in ~ from another country|sign in ~ from nigeria|someone ~ logged in ~ as me|using my login|using my account
-my account ~ hacked|account ~ been hacked|computer ~ hacked|been compromised|account ~ compromised
-password ~ sticky note|password ~ post it|passwords taped
-tailgat*|followed me ~ badge door|malware|trojan virus
-gift cards ~ boss|buy gift cards|changed ~ bank details ~ email
+gave ~ my password|gave him ~ password|gave her ~ password|gave them ~ password|told ~ my password
+shared ~ my password|gave ~ the code|read ~ the code ~ phone|approved ~ prompt ~ not me
+approved ~ did not request|fake login page|fake sign in page|phishing email|phishing mail|phishing message
+phishing attempt|spear phishing|stolen laptop|laptop ~ stolen|stolen phone|phone ~ stolen|tablet ~ stolen
+stolen tablet|stolen badge|badge ~ stolen|lost ~ laptop|lost ~ usb|lost ~ work phone|found ~ usb stick
+found ~ usb key|found ~ usb drive|wrong patient ~ email|emailed ~ wrong patient|faxed ~ wrong
+fax ~ wrong number|mailed ~ wrong patient|sent ~ wrong recipient|sent ~ patient ~ wrong person
+patient list ~ wrong|results ~ wrong patient ~ portal|looked ~ chart ~ without|snooping|peeking ~ chart
+reading ~ chart ~ neighbour|opened ~ chart ~ ex|logged in ~ from russia|sign in ~ from another country
+sign in ~ from nigeria|someone ~ logged in ~ as me|using my login|using my account|my account ~ hacked
+account ~ been hacked|computer ~ hacked|been compromised|account ~ compromised|password ~ sticky note
+password ~ post it|passwords taped|tailgat*|followed me ~ badge door|malware|trojan virus|gift cards ~ boss
+buy gift cards|changed ~ bank details ~ email
 """
 SECURITY_FR = """
-hameconnage|courriel ~ hameconnage|courriel frauduleux|fraude du president|clique ~ lien ~ douteux|clique ~ lien ~ suspect
-entre ~ mot de passe ~ lien|tape ~ mot de passe ~ page|donne ~ mon mot de passe|donne ~ mot de passe ~ telephone|donne ~ le code
-fausse page de connexion|portable ~ vole|ordinateur ~ vole|telephone ~ vole|tablette ~ volee|carte ~ volee|cle usb ~ trouvee|trouve ~ cle usb
-perdu ~ cle usb|perdu ~ portable|perdu ~ tablette|envoye ~ mauvais destinataire|envoye ~ mauvaise personne|envoye ~ mauvais patient
-telecopie ~ mauvais numero|fax ~ mauvais numero|dossier ~ sans raison|fouille ~ dossier|furet*
-compte ~ pirate|piratage|compte ~ compromis|fichiers ~ chiffres|payer ~ rancon|logiciel malveillant
-mot de passe ~ post it|mot de passe ~ colle|connexion ~ suspecte|demande* ~ approbation ~ pas moi|cartes cadeaux
+hameconnage|courriel ~ hameconnage|courriel frauduleux|fraude du president|clique ~ lien ~ douteux
+clique ~ lien ~ suspect|entre ~ mot de passe ~ lien|tape ~ mot de passe ~ page|donne ~ mon mot de passe
+donne ~ mot de passe ~ telephone|donne ~ le code|fausse page de connexion|portable ~ vole|ordinateur ~ vole
+telephone ~ vole|tablette ~ volee|carte ~ volee|cle usb ~ trouvee|trouve ~ cle usb|perdu ~ cle usb
+perdu ~ portable|perdu ~ tablette|envoye ~ mauvais destinataire|envoye ~ mauvaise personne
+envoye ~ mauvais patient|telecopie ~ mauvais numero|fax ~ mauvais numero|dossier ~ sans raison
+fouille ~ dossier|furet*|compte ~ pirate|piratage|compte ~ compromis|fichiers ~ chiffres|payer ~ rancon
+logiciel malveillant|mot de passe ~ post it|mot de passe ~ colle|connexion ~ suspecte
+demande* ~ approbation ~ pas moi|cartes cadeaux
 """
 HARM = """
 code blue|code pink|crash cart|patient ~ crashing|pt ~ crashing|coding now|cardiac arrest|resus
-patient ~ at risk|patient safety|safety risk|unsafe for patient*|patient* ~ harm*|near miss|wrong dose|wrong drug|wrong med*|wrong blood
-cannot ~ give ~ med*|can't ~ give ~ med*|cant ~ give ~ med*|can't ~ get ~ med*|cannot ~ get ~ med*|missed dose|late dose|delayed dose|overdue dose
-patient* waiting|pt waiting|pts waiting|patient* ~ on the table|pt ~ on the table|mid procedure|mid case|during surgery|surgery delayed|case delayed|or delayed|case on hold|procedure on hold
-cannot see ~ allerg*|can't see ~ allerg*|allerg* ~ missing|allergies not|infusion pump*|ventilator*|monitor alarm*|alarms ~ not|telemetry|fetal monitor*|cardiac monitor*|vital* ~ not
-chest pain|stroke|sepsis|bleeding|hemorrhage|haemorrhage|seizure*|unresponsive|suicid*|intubat*|trauma bay
-emergency c section|stat|blood bank|transfusion|crossmatch|critical result*|critical value*|critical lab*
-care ~ stopped|care ~ delayed|cannot treat|can't treat|cannot care|delaying care|delay* ~ treatment|affect* patient care|patient care ~ affected|impact* patient care
-overhead page ~ not|pager* ~ not ~ code|call bell*|nurse call|panic button*|duress
-insulin|heparin|morphine|narcotic*|epinephrine|chemo*|dialysis
+patient ~ at risk|patient safety|safety risk|unsafe for patient*|patient* ~ harm*|near miss|wrong dose
+wrong drug|wrong med*|wrong blood|cannot ~ give ~ med*|can't ~ give ~ med*|cant ~ give ~ med*
+can't ~ get ~ med*|cannot ~ get ~ med*|missed dose|late dose|delayed dose|overdue dose|patient* waiting
+pt waiting|pts waiting|patient* ~ on the table|pt ~ on the table|mid procedure|mid case|during surgery
+surgery delayed|case delayed|or delayed|case on hold|procedure on hold|cannot see ~ allerg*
+can't see ~ allerg*|allerg* ~ missing|allergies not|infusion pump*|ventilator*|monitor alarm*|alarms ~ not
+telemetry|fetal monitor*|cardiac monitor*|vital* ~ not|chest pain|stroke|sepsis|bleeding|hemorrhage
+haemorrhage|seizure*|unresponsive|suicid*|intubat*|trauma bay|emergency c section|stat|blood bank
+transfusion|crossmatch|critical result*|critical value*|critical lab*|care ~ stopped|care ~ delayed
+cannot treat|can't treat|cannot care|delaying care|delay* ~ treatment|affect* patient care
+patient care ~ affected|impact* patient care|overhead page ~ not|pager* ~ not ~ code|call bell*|nurse call
+panic button*|duress|insulin|heparin|morphine|narcotic*|epinephrine|chemo*|dialysis
 """
 HARM_FR = """
-code bleu|code rose|chariot de reanimation|arret cardiaque|patient ~ a risque|securite des patients|securite du patient|mauvaise dose|mauvais medicament|mauvais patient
-ne peut ~ donner ~ medicament*|peux pas ~ donner ~ medicament*|pas ~ acces ~ medicament*|dose* manquee*|dose* en retard|patient* ~ attend*|patient* en attente|usager* ~ attend*
-patient sur la table|en pleine chirurgie|chirurgie retardee|salle ~ en attente|bloc ~ retarde*|allergie*|pompe* a perfusion|respirateur*|ventilateur*|alarme* ~ pas|moniteur* cardiaque*|moniteur* foeta*|telemetrie
-douleur* thoracique*|avc|hemorragie|saigne*|convulsion*|inconscient*|suicid*|intub*|cesarienne urgente|stat|banque de sang|transfusion*|valeur* critique*|resultat* critique*
-soins ~ arretes|soins ~ retardes|soins ~ interrompus|impact ~ soins|affecte ~ soins|cloche* d appel|appel de garde|bouton* panique|insuline|heparine|morphine|narcotique*|chimio*|dialyse
+code bleu|code rose|chariot de reanimation|arret cardiaque|patient ~ a risque|securite des patients
+securite du patient|mauvaise dose|mauvais medicament|mauvais patient|ne peut ~ donner ~ medicament*
+peux pas ~ donner ~ medicament*|pas ~ acces ~ medicament*|dose* manquee*|dose* en retard|patient* ~ attend*
+patient* en attente|usager* ~ attend*|patient sur la table|en pleine chirurgie|chirurgie retardee
+salle ~ en attente|bloc ~ retarde*|allergie*|pompe* a perfusion|respirateur*|ventilateur*|alarme* ~ pas
+moniteur* cardiaque*|moniteur* foeta*|telemetrie|douleur* thoracique*|avc|hemorragie|saigne*|convulsion*
+inconscient*|suicid*|intub*|cesarienne urgente|stat|banque de sang|transfusion*|valeur* critique*
+resultat* critique*|soins ~ arretes|soins ~ retardes|soins ~ interrompus|impact ~ soins|affecte ~ soins
+cloche* d appel|appel de garde|bouton* panique|insuline|heparine|morphine|narcotique*|chimio*|dialyse
 """
 IDENTITY = """
-password|passwords|passcode|pass code|pin|mfa|2fa|two factor|multi factor|authenticator|locked out|lock* ~ account|account ~ lock*|unlock*|reset my|new phone ~ code|verification code|one time code|security question*|token code
+password|passwords|passcode|pass code|pin|mfa|2fa|two factor|multi factor|authenticator|locked out
+lock* ~ account|account ~ lock*|unlock*|reset my|new phone ~ code|verification code|one time code
+security question*|token code
 """
 IDENTITY_FR = """
-mot de passe|mots de passe|mdp|nip|authentificateur|double authentification|deux facteurs|compte ~ verrouille*|compte ~ bloque*|barre* ~ compte|deverrouill*|reinitialis*|code de verification|code a usage unique
+mot de passe|mots de passe|mdp|nip|authentificateur|double authentification|deux facteurs
+compte ~ verrouille*|compte ~ bloque*|barre* ~ compte|deverrouill*|reinitialis*|code de verification
+code a usage unique
 """
 OUTAGE = """
-down ~ everyone|everyone ~ down|whole hospital|entire hospital|whole site|site wide|hospital wide|house wide|outage|all ~ computers ~ down|system is down|nothing works anywhere|all units|every unit|multiple units|downtime
+down ~ everyone|everyone ~ down|whole hospital|entire hospital|whole site|site wide|hospital wide|house wide
+outage|all ~ computers ~ down|system is down|nothing works anywhere|all units|every unit|multiple units
+downtime
 """
 OUTAGE_FR = """
-panne generale|panne majeure|tout l hopital|tout le monde ~ panne|plus rien ne fonctionne|systeme ~ en panne|tous les postes|toutes les unites|tous les etages
+panne generale|panne majeure|tout l hopital|tout le monde ~ panne|plus rien ne fonctionne|systeme ~ en panne
+tous les postes|toutes les unites|tous les etages
 """
 WIDE = """
-everyone|everybody|whole unit|entire unit|whole floor|entire floor|whole department|entire department|whole team|all of us|all staff|all the computers|all the phones|nobody can|no one can|multiple users|several users|whole ward|entire ward|all nurses|the whole clinic
+everyone|everybody|whole unit|entire unit|whole floor|entire floor|whole department|entire department
+whole team|all of us|all staff|all the computers|all the phones|nobody can|no one can|multiple users
+several users|whole ward|entire ward|all nurses|the whole clinic
 """
 WIDE_FR = """
-tout le monde|toute l unite|tout l etage|tout le departement|toute l equipe|tous les collegues|personne ne peut|personne peut|plusieurs usagers|plusieurs utilisateurs|toute la clinique|tous les ordinateurs|tous les telephones|on est tous
+tout le monde|toute l unite|tout l etage|tout le departement|toute l equipe|tous les collegues
+personne ne peut|personne peut|plusieurs usagers|plusieurs utilisateurs|toute la clinique
+tous les ordinateurs|tous les telephones|on est tous
 """
 
 _FLOOR = {

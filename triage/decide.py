@@ -223,4 +223,3 @@ def _team(case: Case, verdict: Verdict) -> str:
 
 def _percent(value: float) -> str:
     return f"{value:.0%}"
-

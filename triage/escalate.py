@@ -49,4 +49,3 @@ def overdue(tickets: Iterable[Waiting], now: datetime, policy: Policy) -> Iterat
         step = team.escalation[ticket.escalated]
         if due(ticket.received_at, step.after_minutes, policy.calendar_of(ticket.team), policy.zone) <= now:
             yield Climb(ticket, ticket.escalated + 1, step.channel, step.after_minutes)
-

@@ -9,19 +9,31 @@ from triage.cues import words
 OTHER = "other"
 
 _COMMON = {
-    "en": (
-        "the is it my and to a of in not for on with i we this that have has be are was when please cant cannot can "
-        "you from does doesnt wont dont no need help how out at down new still again work working does printer password phone"
-    ),
-    "fr": (
-        "le la les des du un une et est je on pas ne mon ma mes notre nos dans pour avec sur qui que au aux en ce cette "
-        "nous vous il elle ca depuis plus svp bonjour merci peut peux marche fonctionne imprimante ordinateur ecran "
-        "reseau telephone courriel passe mot besoin comment panne bloque compte impossible connexion dossier toujours"
-    ),
-    "es": "el los las una es y en por con para que mi no se del impresora contrasena ayuda funciona puedo tengo necesito",
-    "de": "der die das und ist nicht ich ein eine mit auf fur von wir bitte kann mein drucker geht passwort hilfe",
-    "pt": "o os as uma nao em por com para que meu minha se do da impressora senha ajuda funciona preciso estou",
-    "it": "il lo gli una non di per con che mi sono stampante aiuto funziona posso ho bisogno della",
+    "en": """
+        the is it my and to a of in not for on with i we this that have has be are was when please cant
+        cannot can you from does doesnt wont dont no need help how out at down new still again work working
+        does printer password phone
+    """,
+    "fr": """
+        le la les des du un une et est je on pas ne mon ma mes notre nos dans pour avec sur qui que au aux
+        en ce cette nous vous il elle ca depuis plus svp bonjour merci peut peux marche fonctionne
+        imprimante ordinateur ecran reseau telephone courriel passe mot besoin comment panne bloque compte
+        impossible connexion dossier toujours
+    """,
+    "es": """
+        el los las una es y en por con para que mi no se del impresora contrasena ayuda funciona puedo tengo
+        necesito
+    """,
+    "de": """
+        der die das und ist nicht ich ein eine mit auf fur von wir bitte kann mein drucker geht passwort
+        hilfe
+    """,
+    "pt": """
+        o os as uma nao em por com para que meu minha se do da impressora senha ajuda funciona preciso estou
+    """,
+    "it": """
+        il lo gli una non di per con che mi sono stampante aiuto funziona posso ho bisogno della
+    """,
 }
 _MARKERS = {language: frozenset(text.split()) for language, text in _COMMON.items()}
 

@@ -37,22 +37,28 @@ REASONS: dict[str, tuple[str, str]] = {
 
 _WORDS = {
     Route.SECURITY: (
-        "Thank you, you did the right thing. Information security has your message {ref} and will look at it now. "
-        "Please do not click, reply or delete anything until they reach you.",
-        "Merci, vous avez bien fait. La sécurité de l'information a reçu votre message {ref} et s'en occupe tout de "
-        "suite. Ne cliquez sur rien, ne répondez pas et n'effacez rien d'ici là.",
+        """Thank you, you did the right thing. Information security has your message {ref} and will look at it now.
+Please do not click, reply or delete anything until they reach you.""",
+        """Merci, vous avez bien fait. La sécurité de l'information a reçu votre message {ref}
+et s'en occupe tout de suite. Ne cliquez sur rien, ne répondez pas et n'effacez rien d'ici là.""",
     ),
     Route.INCIDENT: (
-        "We know about this one: your report was added to {incident} ({ref}). {team} is working on it. "
-        "You will hear from us when it changes.",
-        "Nous connaissons ce problème : votre signalement {ref} a été ajouté à {incident}. {team} y travaille. "
-        "Nous vous écrirons dès que cela change.",
+        """We know about this one: your report was added to {incident} ({ref}). {team} is working on it.
+You will hear from us when it changes.""",
+        """Nous connaissons ce problème : votre signalement {ref} a été ajouté à {incident}. {team} y travaille.
+Nous vous écrirons dès que cela change.""",
     ),
     Route.AUTO_RESOLVE: (
-        "Here is what usually fixes this ({ref}):\n\n{guide}\n\nTell us “That fixed it” or “Still broken”. "
-        "If it is still broken, a person takes over.",
-        "Voici ce qui règle habituellement ce problème ({ref}) :\n\n{guide}\n\nDites-nous « C'est réglé » ou "
-        "« Toujours en panne ». Sinon, une personne prend la relève.",
+        """Here is what usually fixes this ({ref}):
+
+{guide}
+
+Tell us “That fixed it” or “Still broken”. If it is still broken, a person takes over.""",
+        """Voici ce qui règle habituellement ce problème ({ref}) :
+
+{guide}
+
+Dites-nous « C'est réglé » ou « Toujours en panne ». Sinon, une personne prend la relève.""",
     ),
     Route.QUEUE: (
         "{team} has your ticket {ref} ({priority}). You will get an answer by {by}.",
@@ -69,9 +75,11 @@ _TRUNCATED = (
 )
 # Cards and escalations speak to IT staff, whose shared channels have one language: English.
 _TO_TEAM = "{priority} {ref} {category} · {where}\n{subject}\nWhy: {reasons}"
-_ESCALATED = "{ref} ({priority}, {team}) has waited {minutes} minutes without an answer. Please take it or hand it over."
+_ESCALATED = (
+    "{ref} ({priority}, {team}) has waited {minutes} minutes without an answer. Please take it or hand it over."
+)
 _STILL_BROKEN = "{priority} {ref}: the guided fix did not help. The reporter is waiting for a person."
-_MONTHS_FR = "janv. févr. mars avr. mai juin juill. août sept. oct. nov. déc.".split()
+_MONTHS_FR = ["janv.", "févr.", "mars", "avr.", "mai", "juin", "juill.", "août", "sept.", "oct.", "nov.", "déc."]
 
 
 def sentence(reason: Reason, language: str = "en") -> str:

@@ -1,4 +1,4 @@
-"""Owns the Policy: reads policy.yaml into a frozen value; refuses unsafe or dangling entries by file, line and reason."""
+"""Owns the Policy, read from policy.yaml; refuses unsafe or dangling entries by file, line and reason."""
 
 from __future__ import annotations
 
@@ -181,7 +181,10 @@ def load(path: Path | None = None, known_actions: frozenset[str] = KNOWN_ACTIONS
     except ValidationError as error:
         faults = [Fault(tuple(e["loc"]), _plain(e["msg"])) for e in error.errors()]
         raise _refusal(path, lines, faults) from None
-    faults = [*_dangling(policy, known_actions), *_unsafe(policy)]
+    faults = [*_dangling(policy), *_matrix_faults(policy), *_unsafe(policy)]
+    faults += [fault for slug, team in policy.teams.items() for fault in _team_faults(policy, slug, team)]
+    for slug, category in policy.categories.items():
+        faults += _category_faults(policy, slug, category, known_actions)
     if faults:
         raise _refusal(path, lines, faults)
     return policy
@@ -235,45 +238,51 @@ def _plain(message: str) -> str:
     return message.removeprefix("Value error, ").replace("Extra inputs are not permitted", "unknown key")
 
 
-def _dangling(policy: Policy, known_actions: frozenset[str]) -> Iterator[Fault]:
+def _dangling(policy: Policy) -> Iterator[Fault]:
     """Yield every name that points nowhere."""
     if policy.timezone not in available_timezones():
         yield Fault(("timezone",), f"unknown time zone {policy.timezone!r}")
     for key in ("review_team", "security_team"):
         if getattr(policy, key) not in policy.teams:
             yield Fault((key,), f"unknown team {getattr(policy, key)!r}")
-    for slug, team in policy.teams.items():
-        if team.calendar not in policy.calendars:
-            yield Fault(("teams", slug, "calendar"), f"unknown calendar {team.calendar!r}")
-        minutes = [step.after_minutes for step in team.escalation]
-        if minutes != sorted(set(minutes)):
-            yield Fault(("teams", slug, "escalation"), "after_minutes must rise from step to step")
-    for slug, calendar in policy.calendars.items():
-        if not calendar.always and calendar.opens >= calendar.closes:
-            yield Fault(("calendars", slug), "opens must be before closes")
-    for slug, category in policy.categories.items():
-        if category.team not in policy.teams:
-            yield Fault(("categories", slug, "team"), f"unknown team {category.team!r}")
-        if category.action and category.action not in known_actions:
-            names = ", ".join(sorted(known_actions))
-            yield Fault(("categories", slug, "action"), f"unknown action {category.action!r} (known: {names})")
-        if category.minor and not category.action:
-            yield Fault(("categories", slug, "minor"), "a minor category needs an action")
     for priority in Priority:
         if priority not in policy.sla:
             yield Fault(("sla",), f"{priority} is missing")
-    yield from _matrix_faults(policy)
+    for slug, calendar in policy.calendars.items():
+        if not calendar.always and calendar.opens >= calendar.closes:
+            yield Fault(("calendars", slug), "opens must be before closes")
+
+
+def _team_faults(policy: Policy, slug: str, team: Team) -> Iterator[Fault]:
+    if team.calendar not in policy.calendars:
+        yield Fault(("teams", slug, "calendar"), f"unknown calendar {team.calendar!r}")
+    minutes = [step.after_minutes for step in team.escalation]
+    if minutes != sorted(set(minutes)):
+        yield Fault(("teams", slug, "escalation"), "after_minutes must rise from step to step")
+
+
+def _category_faults(policy: Policy, slug: str, category: Category, known_actions: frozenset[str]) -> Iterator[Fault]:
+    if category.team not in policy.teams:
+        yield Fault(("categories", slug, "team"), f"unknown team {category.team!r}")
+    if category.action and category.action not in known_actions:
+        names = ", ".join(sorted(known_actions))
+        yield Fault(("categories", slug, "action"), f"unknown action {category.action!r} (known: {names})")
+    if category.minor and not category.action:
+        yield Fault(("categories", slug, "minor"), "a minor category needs an action")
 
 
 def _matrix_faults(policy: Policy) -> Iterator[Fault]:
+    """Yield gaps, and cells where more impact or urgency would mean less priority."""
     levels = [Level.LOW, Level.MEDIUM, Level.HIGH]
     for impact in levels:
         row = policy.priorities.get(impact, {})
         if missing := [level for level in levels if level not in row]:
             yield Fault(("priorities", str(impact)), f"{', '.join(missing)} missing")
-            continue
-        if [row[level] for level in levels] != sorted((row[level] for level in levels), reverse=True):
-            yield Fault(("priorities", str(impact)), "a higher urgency must not get a lower priority")
+            return
+    rows = [[policy.priorities[impact][urgency] for urgency in levels] for impact in levels]
+    for name, lines in (("urgency", rows), ("impact", [list(column) for column in zip(*rows, strict=True)])):
+        if any(line != sorted(line, reverse=True) for line in lines):
+            yield Fault(("priorities",), f"a higher {name} must not get a lower priority")
 
 
 def _unsafe(policy: Policy) -> Iterator[Fault]:
@@ -286,13 +295,17 @@ def _unsafe(policy: Policy) -> Iterator[Fault]:
     elif policy.categories[SECURITY_CATEGORY].team != policy.security_team:
         yield Fault(("categories", SECURITY_CATEGORY, "team"), "must be the security_team")
     if team := policy.teams.get(policy.security_team):
-        where = ("teams", policy.security_team)
-        if not team.restricted:
-            yield Fault(where, "the security team must be restricted")
-        if not team.escalation or team.escalation[0].after_minutes > SLOWEST_SECURITY_STEP:
-            yield Fault(where, f"the security team must escalate within {SLOWEST_SECURITY_STEP} minutes")
-        calendar = policy.calendars.get(team.calendar)
-        if calendar and not calendar.always:
-            yield Fault((*where, "calendar"), "the security team must be on call around the clock")
+        yield from _unsafe_security_team(policy, team)
     if (team := policy.teams.get(policy.review_team)) and team.restricted:
         yield Fault(("review_team",), "a restricted team cannot be the review team")
+
+
+def _unsafe_security_team(policy: Policy, team: Team) -> Iterator[Fault]:
+    where = ("teams", policy.security_team)
+    if not team.restricted:
+        yield Fault(where, "the security team must be restricted")
+    if not team.escalation or team.escalation[0].after_minutes > SLOWEST_SECURITY_STEP:
+        yield Fault(where, f"the security team must escalate within {SLOWEST_SECURITY_STEP} minutes")
+    calendar = policy.calendars.get(team.calendar)
+    if calendar and not calendar.always:
+        yield Fault((*where, "calendar"), "the security team must be on call around the clock")

@@ -95,25 +95,46 @@ def _detector(kind: str, pattern: str, check: Callable[[str], bool] = _always, f
     return Detector(kind, re.compile(pattern, flags), check)
 
 
+_CARD_WORD = r"(?:ohip|health ?card|hcn|carte sant[ée]|carte soleil|ramq|phn|mbi|medicare)"
+_BIRTH_WORD = r"(?:d\.?o\.?b\.?|birth ?date|date of birth|born(?: on)?|b\.?d\.?|ddn|date de naissance|n[ée]e?(?: le)?)"
+_STREET_WORD = r"(?i:street|st|avenue|ave|road|rd|drive|dr|lane|ln|crescent|cres|boulevard|blvd|court|place)"
+_STREET = rf"(?:(?:[A-Z][\w'’.-]*|\d+(?:st|nd|rd|th)) ){{1,4}}{_STREET_WORD}\b\.?"
+_RUE = (
+    r"(?:rue|avenue|av\.|boulevard|boul\.|chemin|ch\.|rang|place|all[ée]e) "
+    r"(?:(?:de|du|des|la|le|l'|d') ?)*[A-ZÀ-Þ][\w'’-]*(?:[ -][A-ZÀ-Þ][\w'’-]*){0,3}"
+)
+_PATIENT_WORD = (
+    r"(?:[Pp]atient(?:e)?|PATIENT(?:E)?|[Pp]t|PT|[Uu]sag[eè]re?|[Rr][ée]sidente?|[Rr]esident"
+    r"|[Bb]aby|[Bb][ée]b[ée]|[Nn]ewborn)"
+)
+_IS_CALLED = r"(?:'s)?[ ]{0,2}(?:name|nom|is|est|named|nomm[ée]e?)?[ ]?:?[ ]?"
+
 # In order of trust: a later detector never takes what an earlier one has.
 _DIGIT_DETECTORS = (
-    _detector("MRN", rf"\b{_ID_WORD}\b{_SEP}(?:(?:is|est|no|number|num[ée]ro){_SEP})?([A-Z]{{0,3}}-?\d[\dA-Z-]{{3,14}})\b"),
+    _detector(
+        "MRN",
+        rf"\b{_ID_WORD}\b{_SEP}(?:(?:is|est|no|number|num[ée]ro){_SEP})?([A-Z]{{0,3}}-?\d[\dA-Z-]{{3,14}})\b",
+    ),
     _detector("HEALTH_CARD", r"\b([A-Z]{4}[ -]?\d{4}[ -]?\d{4})\b", _ramq),
-    _detector("HEALTH_CARD", r"\b(?:ohip|health ?card|hcn|carte sant[ée]|carte soleil|ramq|phn|mbi|medicare)\b\D{0,15}([\dA-Z][\dA-Z -]{7,14}[\dA-Z])\b"),
+    _detector("HEALTH_CARD", rf"\b{_CARD_WORD}\b\D{{0,15}}([\dA-Z][\dA-Z -]{{7,14}}[\dA-Z])\b"),
     _detector("HEALTH_CARD", r"(?<![\w.-])(\d{4}[ -]?\d{3}[ -]?\d{3}(?:[ -]?[A-Z]{2})?)(?![\w.-])", _ontario),
     _detector("HEALTH_CARD", r"\bnhs\b\D{0,12}(\d{3}[ -]?\d{3}[ -]?\d{4})\b", _nhs),
     _detector("SSN", r"(?<![\w.-])(\d{3}-\d{2}-\d{4}|\d{3}[ -]\d{3}[ -]\d{3})(?![\w.-])", _nine_digit_id),
-    _detector("DOB", rf"\b(?:d\.?o\.?b\.?|birth ?date|date of birth|born(?: on)?|b\.?d\.?|ddn|date de naissance|n[ée]e?(?: le)?)\b{_SEP}({_DATE})"),
+    _detector("DOB", rf"\b{_BIRTH_WORD}\b{_SEP}({_DATE})"),
     _detector("DOB", rf"({_DATE})(?=\s*\(?(?:dob|birth|naissance)\b)"),
-    _detector("ADDRESS", r"(?<![\d:.])\b(\d{1,5}[A-Za-z]? (?:(?:[A-Z][\w'’.-]*|\d+(?:st|nd|rd|th)) ){1,4}(?i:street|st|avenue|ave|road|rd|drive|dr|lane|ln|crescent|cres|boulevard|blvd|court|place)\b\.?)", flags=0),
-    _detector("ADDRESS", r"\b(\d{1,5},? (?:rue|avenue|av\.|boulevard|boul\.|chemin|ch\.|rang|place|all[ée]e) (?:(?:de|du|des|la|le|l'|d') ?)*[A-ZÀ-Þ][\w'’-]*(?:[ -][A-ZÀ-Þ][\w'’-]*){0,3})", flags=0),
+    _detector("ADDRESS", rf"(?<![\d:.])\b(\d{{1,5}}[A-Za-z]? {_STREET})", flags=0),
+    _detector("ADDRESS", rf"\b(\d{{1,5}},? {_RUE})", flags=0),
 )
 _EMAIL = _detector("EMAIL", r"(?<![\w.+-])([\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{2,63}){1,4})")
 _NAME_DETECTORS = (
     _detector("NAME", r"\b([A-ZÀ-Þ]{2,}(?:[-'’][A-ZÀ-Þ]+)?\^[A-ZÀ-Þ]+(?:\^[A-ZÀ-Þ]*)*)", flags=0),
-    _detector("NAME", rf"\b(?:[Pp]atient(?:e)?|PATIENT(?:E)?|[Pp]t|PT|[Uu]sag[eè]re?|[Rr][ée]sidente?|[Rr]esident|[Bb]aby|[Bb][ée]b[ée]|[Nn]ewborn)(?:'s)?[ ]{{0,2}}(?:name|nom|is|est|named|nomm[ée]e?)?[ ]?:?[ ]?({_NAMES})", flags=0),
+    _detector("NAME", rf"\b{_PATIENT_WORD}{_IS_CALLED}({_NAMES})", flags=0),
     _detector("NAME", rf"\b(?:Mr|Mrs|Ms|Miss|Mme|Mlle|Madame|Monsieur|M)(?:\.[ ]?|[ ])({_NAMES})", flags=0),
-    _detector("NAME", rf"\b(?:chart|file|record|results?|dossier|labs?|meds?|wristband|bracelet)s? (?:of|for|de|d')[ ]?({_NAMES})", flags=0),
+    _detector(
+        "NAME",
+        rf"\b(?:chart|file|record|results?|dossier|labs?|meds?|wristband|bracelet)s? (?:of|for|de|d')[ ]?({_NAMES})",
+        flags=0,
+    ),
     _detector("NAME", rf"\b({_NAME_WORD},[ ]?{_NAME_WORD})(?=[ ,;(]+(?:MRN|DOB|dob|mrn|DDN|ddn|dossier))", flags=0),
     _detector("NAME", rf"\b({_NAMES})(?=[ ,;(]+(?:MRN|DOB|dob|mrn|DDN|ddn|n[ée]e? le|born)\b)", flags=0),
 )
@@ -125,12 +146,15 @@ _TRIGGER = re.compile(
 _PHONE_HINT = re.compile(r"(?<![\w.:-])(?:\+?\d{1,2}[ .-]?)?\(?\d{3}\)?[ .-]?\d{3}[ .-]?\d{4}(?![\w-])")
 # Not patients: words that follow "patient" or "Mr" in ordinary tickets.
 _NOT_NAMES = frozenset(
-    "portal list lists monitor monitors care chart charts room rooms safety data id record records tracker board bed beds "
-    "information info registration transport access label labels wristband scheduling services relations education "
-    "app viewer search summary header banner flow lift kiosk call the this that these those and is was has cannot can "
-    "in on at with from no not it we i rn md np dr epic cerner meditech citrix outlook windows teams zoom excel word "
-    "mychart pacs emr ehr er ed or icu nicu picu lab pharmacy radiology my portail liste dossier dossiers moniteur salle "
-    "chambre lit en sur dans attend qui ne pas est a au du de la le les un une des id mrn dob ddn nam".split()
+    """
+    portal list lists monitor monitors care chart charts room rooms safety data id record records tracker
+    board bed beds information info registration transport access label labels wristband scheduling services
+    relations education app viewer search summary header banner flow lift kiosk call the this that these
+    those and is was has cannot can in on at with from no not it we i rn md np dr epic cerner meditech citrix
+    outlook windows teams zoom excel word mychart pacs emr ehr er ed or icu nicu picu lab pharmacy radiology
+    my portail liste dossier dossiers moniteur salle chambre lit en sur dans attend qui ne pas est a au du de
+    la le les un une des mrn dob ddn nam
+    """.split()  # noqa: SIM905 - a word list reads better as one text
 )
 
 

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -42,6 +43,7 @@ from triage.ticket import (
     Notifier,
     Prediction,
     Priority,
+    Reason,
     Route,
     Status,
     Ticket,
@@ -93,7 +95,7 @@ def file_ticket(services: Services, message: Message, now: datetime) -> tickets.
     """Mask a message and store it; returning means the ticket is committed.
 
     The same channel and external id return the first ticket. Raises BadMessageError for
-    what is no message, StoreUnavailable when it could not be stored.
+    what is no message, StoreUnavailableError when it could not be stored.
     """
     message, masked, truncated = _prepare(message)
     spoken = message.language if message.language in LANGUAGES else language.guess(masked.text)
@@ -144,7 +146,7 @@ def receive(services: Services, message: Message, now: datetime) -> tickets.File
 
 def judge(services: Services, text: str, spoken: str | None, now: datetime) -> tuple[Ticket, Prediction, Decision]:
     """Return what would happen to a text, storing nothing."""
-    message, masked, truncated = _prepare(Message(text, "dry-run", "-", language=spoken))
+    _, masked, truncated = _prepare(Message(text, "dry-run", "-", language=spoken))
     known = spoken if spoken in LANGUAGES else language.guess(masked.text)
     ticket = Ticket("-", masked.text, "dry-run", now, language=known, withheld=masked.failed, truncated=truncated)
     prediction = predict_or_abstain(services.classifier, ticket)
@@ -196,9 +198,15 @@ def _prepare(message: Message) -> tuple[Message, Masked, bool]:
         # Cut between words: half an identifier would no longer look like one to the masker.
         text = text[:MAX_TEXT].rsplit(None, 1)[0]
     masked = redact(text)
-    clean = {name: redact(_clean(getattr(message, name)).strip()).text for name in ("unit", "device")}
-    rest = {name: _clean(getattr(message, name)) for name in ("external_id", "requester")}
-    return replace(message, raw_text="", **clean, **rest), masked, truncated
+    stored = replace(
+        message,
+        raw_text="",
+        external_id=_clean(message.external_id),
+        requester=_clean(message.requester),
+        unit=redact(_clean(message.unit).strip()).text,
+        device=redact(_clean(message.device).strip()).text,
+    )
+    return stored, masked, truncated
 
 
 def _clean(text: str) -> str:
@@ -269,6 +277,46 @@ def _audit(
     conn: Connection, services: Services, now: datetime, actor: str, action: str, subject: str, data: dict[str, Any]
 ) -> None:
     audit.append(conn, services.key, audit.Entry(now, actor, action, subject, data))
+
+
+def summary(services: Services, ticket_id: int) -> dict[str, Any]:
+    """Return one ticket as every interface shows it; undecided tickets have route "human_review".
+
+    Raises NotFoundError.
+    """
+
+    def query(conn: Connection) -> tuple[Any, Any]:
+        return tickets.get(conn, ticket_id), tickets.last_decision(conn, ticket_id)
+
+    row, decision = services.transactions.read(query)
+    if row is None:
+        raise NotFoundError(f"there is no ticket {tickets.ref_of(ticket_id)}")
+    reasons = [Reason(*pair) for pair in decision.reasons] if decision else []
+    return {
+        "ref": tickets.ref_of(row.id),
+        "status": row.status,
+        "route": row.route or Route.HUMAN_REVIEW.value,
+        "category": row.category,
+        "confidence": round(row.confidence or 0.0, 6),
+        "priority": row.priority or Priority.P3.value,
+        "team": row.team or services.policy.review_team,
+        "article": row.article or None,
+        "action": row.action or None,
+        "text": row.text,
+        "truncated": row.truncated,
+        "language": row.language,
+        "requester": row.requester,
+        "unit": row.unit,
+        "device": row.device,
+        "received_at": row.received_at.isoformat(timespec="seconds"),
+        "respond_by": row.respond_by.isoformat(timespec="seconds") if row.respond_by else None,
+        "resolve_by": row.resolve_by.isoformat(timespec="seconds") if row.resolve_by else None,
+        "reasons": [notices.sentence(reason) for reason in reasons],
+        "top": decision.top if decision else [],
+        "words": decision.words if decision else [],
+        "model_version": decision.model_version if decision else "",
+        "restricted": row.restricted,
+    }
 
 
 # --- what people say afterwards -------------------------------------------------------
@@ -422,7 +470,7 @@ def _escalate(services: Services, now: datetime) -> int:
     )
     climbs = list(escalate.overdue(waiting, now, services.policy))
     for climb in climbs:
-        services.transactions.write(lambda conn, climb=climb: _climb(conn, services, climb, now))
+        services.transactions.write(partial(_climb, services=services, climb=climb, now=now))
     return len(climbs)
 
 

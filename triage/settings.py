@@ -59,7 +59,7 @@ def load() -> Settings:
     """
     values = {name: _from_file(name) for name in SECRETS if os.environ.get(f"{name}_FILE")}
     try:
-        settings = Settings(**values)
+        settings = Settings(**values)  # type: ignore[arg-type]  # by alias, checked by pydantic
     except ValidationError as error:
         faults = (f"{_name(e['loc'])}{e['msg'].removeprefix('Value error, ')}" for e in error.errors())
         raise SettingsError("; ".join(faults)) from None

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, insert, or_, select, update
+from sqlalchemy import BindParameter, Connection, Row, Select, and_, bindparam, func, insert, or_, select, update
 
 from triage.store.dialect import insert_new
 from triage.store.tables import CorrectionRow, DecisionRow, EventRow, TicketRow
@@ -91,6 +91,11 @@ def add(conn: Connection, message: Message, masked: Masked, language: str, now: 
     return Filed(ticket_id, ticket, created=True, triaged=False)
 
 
+def add_many(conn: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Store finished rows in bulk, without events: for synthetic tickets only."""
+    conn.execute(insert(TicketRow), rows)
+
+
 def to_ticket(row: Row[Any]) -> Ticket:
     """Turn a row into the noun."""
     return Ticket(
@@ -124,7 +129,9 @@ def events(conn: Connection, ticket_id: int) -> Sequence[Row[Any]]:
     return conn.execute(select(EventRow.__table__).where(EventRow.ticket_id == ticket_id).order_by(EventRow.id)).all()
 
 
-def record_decision(conn: Connection, ticket_id: int, decision: Decision, incident_id: int | None, now: datetime) -> bool:
+def record_decision(
+    conn: Connection, ticket_id: int, decision: Decision, incident_id: int | None, now: datetime
+) -> bool:
     """Store a decision and move the ticket; False when the ticket was triaged already or a person has it."""
     fresh = and_(TicketRow.id == ticket_id, TicketRow.status == Status.NEW.value)
     moved = {
@@ -178,6 +185,11 @@ def untriaged(conn: Connection, before: datetime, limit: int = 100) -> Sequence[
     return conn.execute(select(_TABLE).where(left).order_by(TicketRow.id).limit(limit)).all()
 
 
+def count_untriaged(conn: Connection) -> int:
+    """Return how many tickets wait for a decision: none but the newest, or something is wrong."""
+    return conn.execute(select(func.count()).where(TicketRow.status == Status.NEW.value)).scalar_one()
+
+
 def recent_alike(conn: Connection, ticket: Ticket, category: str, since: datetime) -> int:
     """Count other people's open tickets of the category about the same device or unit since a time."""
     same = [getattr(TicketRow, name) == value for name in ("device", "unit") if (value := getattr(ticket, name))]
@@ -213,9 +225,11 @@ def page(
 
 def worklist(conn: Connection, *, see_restricted: bool, limit: int = 50) -> Sequence[Row[Any]]:
     """Return open tickets, most pressing first."""
-    visible = [False, True] if see_restricted else [False]
-    restricted = bindparam("visible", visible, expanding=True, literal_execute=True)
-    query = select(_TABLE).where(TicketRow.is_open, TicketRow.restricted.in_(restricted))
+    # Written out, not bound: SQLite would not use the index for a bound IN (`docs/architecture.md`).
+    visible: BindParameter[list[bool]] = bindparam(
+        "visible", [False, True] if see_restricted else [False], expanding=True, literal_execute=True
+    )
+    query = select(_TABLE).where(TicketRow.is_open, TicketRow.restricted.in_(visible))
     order = (TicketRow.priority, TicketRow.resolve_by, TicketRow.id)
     return conn.execute(query.order_by(*order).limit(limit)).all()
 
@@ -251,10 +265,12 @@ def add_correction(
     return was
 
 
-def reviewed_examples(conn: Connection) -> Sequence[Row[Any]]:
+def reviewed_examples(conn: Connection) -> Sequence[Row[int, str, str, str, datetime]]:
     """Return (ticket id, masked text, language, label, at) of every ticket whose last verdict may be learned."""
     newer = CorrectionRow.__table__.alias()
-    last = ~select(newer.c.id).where(newer.c.ticket_id == CorrectionRow.ticket_id, newer.c.id > CorrectionRow.id).exists()
+    last = (
+        ~select(newer.c.id).where(newer.c.ticket_id == CorrectionRow.ticket_id, newer.c.id > CorrectionRow.id).exists()
+    )
     columns = (TicketRow.id, TicketRow.text, TicketRow.language, CorrectionRow.label, CorrectionRow.at)
     query = select(*columns).join(CorrectionRow, CorrectionRow.ticket_id == TicketRow.id)
     usable = and_(last, CorrectionRow.learn, TicketRow.withheld.is_(False))

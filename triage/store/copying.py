@@ -1,0 +1,140 @@
+"""Owns backups: the whole database as one SQLite file, from and to either database; refuses partial ones.
+
+One format for both databases, so that a backup of the small machine fills the
+PostgreSQL that replaces it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, func, insert, select, text
+
+from triage.store.engine import is_current, migrate, open_engine, schema_version
+from triage.store.tables import Base
+
+_CHUNK = 2000  # rows per statement
+
+
+class BackupError(Exception):
+    """A backup could not be made or used; the text says why."""
+
+
+def backup(source: Engine, target: Path) -> int:
+    """Write a consistent copy of a live database to a new file; returns its number of rows."""
+    if target.exists():
+        raise BackupError(f"{target} exists already; a backup never overwrites")
+    partial = target.with_name(target.name + ".partial")
+    partial.unlink(missing_ok=True)
+    try:
+        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        if source.dialect.name == "sqlite":
+            _copy_sqlite(source, partial)
+        else:
+            _copy_rows(source, partial)
+        rows = _check(partial)
+        partial.replace(target)
+    except (OSError, sqlite3.Error) as error:
+        raise BackupError(f"{target}: {error}") from None
+    finally:
+        partial.unlink(missing_ok=True)
+    return rows
+
+
+def _copy_sqlite(source: Engine, target: Path) -> None:
+    """Use SQLite's own online backup: writers go on meanwhile."""
+    with source.connect() as conn, sqlite3.connect(target) as copy:
+        driver: Any = conn.connection.driver_connection
+        driver.backup(copy)
+    copy.close()
+
+
+def _copy_rows(source: Engine, target: Path) -> None:
+    """Read every table in one snapshot."""
+    copy = open_engine(f"sqlite:///{target}")
+    migrate(copy)
+    with source.connect().execution_options(isolation_level="REPEATABLE READ") as conn, copy.begin() as out:
+        for table in Base.metadata.sorted_tables:
+            _pour(conn, out, table)
+    with copy.connect() as out:
+        out.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    copy.dispose()
+    for suffix in ("-wal", "-shm"):
+        Path(f"{target}{suffix}").unlink(missing_ok=True)
+
+
+def restore(source: Path, target: Engine) -> int:
+    """Fill an empty database from a backup, all or nothing; returns the number of rows."""
+    rows = _check(source)
+    with target.connect() as conn:
+        if schema_version(conn) is not None and not _is_empty(conn):
+            raise BackupError("the database is not empty; restore into an empty home")
+    copy = open_engine(f"sqlite:///{source}")
+    try:
+        with copy.connect() as old:
+            if not is_current(old):
+                raise BackupError(f"{source} was made by another version: restore it with that one, then migrate")
+        migrate(target)
+        with copy.connect() as old, target.begin() as out:
+            for table in Base.metadata.sorted_tables:
+                _pour(old, out, table)
+                _continue_ids(out, table)
+    finally:
+        copy.dispose()
+    return rows
+
+
+def _pour(source: Connection, target: Connection, table: Table) -> None:
+    for chunk in _chunks(source, table):
+        target.execute(insert(table), chunk)
+
+
+def _chunks(conn: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:
+    rows = conn.execution_options(yield_per=_CHUNK).execute(select(table).order_by(*table.primary_key))
+    for chunk in rows.mappings().partitions():
+        yield [dict(row) for row in chunk]
+
+
+def _continue_ids(conn: Connection, table: Table) -> None:
+    """Let PostgreSQL's counters go on after the copied ids."""
+    column = table.autoincrement_column
+    if conn.dialect.name != "postgresql" or column is None or not column.autoincrement:
+        return
+    last = conn.execute(select(func.max(column))).scalar()
+    sequence = conn.execute(select(func.pg_get_serial_sequence(table.name, column.name))).scalar()
+    if last and sequence:
+        conn.execute(text("SELECT setval(:name, :last)"), {"name": sequence, "last": last})
+
+
+def _is_empty(conn: Connection) -> bool:
+    return all(conn.execute(select(table).limit(1)).first() is None for table in Base.metadata.sorted_tables)
+
+
+def _check(path: Path) -> int:
+    """Return the rows of a backup file, or refuse it when it is damaged or something else."""
+    if not path.is_file():
+        raise BackupError(f"{path}: there is no such file")
+    try:
+        conn = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        found = conn.execute("PRAGMA integrity_check").fetchone()[0]
+        if found != "ok":
+            raise BackupError(f"{path} is damaged: {found.splitlines()[0]}")
+        names = [table.name for table in Base.metadata.sorted_tables]
+        # The names are our own tables', not input.
+        return sum(conn.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in names)  # noqa: S608 - see above
+    except sqlite3.Error as error:
+        raise BackupError(f"{path} is no backup: {error}") from None
+
+
+def faults(engine: Engine) -> list[str]:
+    """Return what the database itself finds wrong with its files."""
+    if engine.dialect.name != "sqlite":
+        return []
+    with engine.connect() as conn:
+        found = conn.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+        broken = conn.exec_driver_sql("PRAGMA foreign_key_check").all()
+    return [f"database: {line}" for line in found if line != "ok"] + [f"database: foreign key {row}" for row in broken]

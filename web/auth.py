@@ -1,0 +1,130 @@
+"""Owns who may do what over HTTP: one permission per route, denied by default; refuses to know pages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar, cast
+
+from flask import Blueprint, abort, current_app, g, redirect, render_template, request, session, url_for
+from werkzeug.security import check_password_hash, generate_password_hash
+from werkzeug.wrappers import Response
+
+from triage.bootstrap import Product
+from triage.store import people
+
+blueprint = Blueprint("auth", __name__)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+ROLES = ("requester", "viewer", "agent", "lead", "security", "admin")
+SCOPES = ("tickets:read", "tickets:write", "security:read")
+# What each role may do. A permission that no role has is a mistake; a test compares the two.
+PERMISSIONS = {
+    "queue:read": {"viewer", "agent", "lead", "security", "admin"},
+    "security:read": {"security", "admin"},
+}
+IDLE_SECONDS = 15 * 60
+TRIES = 10  # wrong passwords per address and minute, counted in this process
+# Checked when an account does not exist, so that both answers take the same time.
+_NOBODY = generate_password_hash("nobody has this password")
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who is signed in."""
+
+    email: str
+    role: str
+
+    def may(self, permission_name: str) -> bool:
+        """Tell whether this person has a permission."""
+        return self.role in PERMISSIONS.get(permission_name, ())
+
+
+def permission(name: str) -> Callable[[F], F]:
+    """Mark a route: "anyone", "token" (checked in `api`), or a name in PERMISSIONS."""
+
+    def mark(view: F) -> F:
+        view.permission = name  # type: ignore[attr-defined]  # read by require_permission
+        return view
+
+    return mark
+
+
+def product() -> Product:
+    """Return the wired product behind this request."""
+    return cast(Product, current_app.extensions["product"])
+
+
+def require_permission() -> Response | None:
+    """Refuse every request whose route has no permission or whose person lacks it."""
+    if request.endpoint is None or request.endpoint == "static":
+        return None  # a 404, or a public file
+    needed = getattr(current_app.view_functions[request.endpoint], "permission", None)
+    if needed in ("anyone", "token"):
+        return None
+    person = signed_in()
+    if person is None:
+        return redirect(url_for("auth.sign_in"))
+    if needed is None or not person.may(needed):
+        abort(403)
+    g.person = person
+    return None
+
+
+def signed_in() -> Person | None:
+    """Return the person of this session, if it is fresh and the account still active."""
+    email, seen = session.get("email"), session.get("seen", 0)
+    if not email or time.time() - seen > IDLE_SECONDS:
+        return None
+    row = product().services.transactions.read(lambda conn: people.user(conn, email))
+    if row is None:
+        return None
+    session["seen"] = int(time.time())
+    return Person(row.email, row.role)
+
+
+@blueprint.get("/sign-in")
+@permission("anyone")
+def sign_in() -> str:
+    """Show the form."""
+    return render_template("sign_in.html", wrong=False)
+
+
+@blueprint.post("/sign-in")
+@permission("anyone")
+def do_sign_in() -> Any:
+    """Sign in with a local account."""
+    if not _may_try(request.remote_addr or ""):
+        return render_template("sign_in.html", wrong=False, wait=True), 429
+    email = request.form.get("email", "").strip().lower()
+    password = request.form.get("password", "")
+    row = product().services.transactions.read(lambda conn: people.user(conn, email))
+    right = check_password_hash(row.password_hash if row else _NOBODY, password)
+    if row is None or not right:
+        return render_template("sign_in.html", wrong=True), 401
+    session.clear()
+    session.update(email=row.email, seen=int(time.time()))
+    session.permanent = True
+    return redirect(url_for("queue.index"))
+
+
+@blueprint.post("/sign-out")
+@permission("anyone")
+def sign_out() -> Response:
+    """End the session."""
+    session.clear()
+    return redirect(url_for("auth.sign_in"))
+
+
+def _may_try(address: str) -> bool:
+    """Count tries per address in a one-minute window."""
+    minute = int(datetime.now(UTC).timestamp() // 60)
+    tries: dict[tuple[str, int], int] = current_app.extensions.setdefault("sign_in_tries", {})
+    for old in [key for key in tries if key[1] != minute]:
+        tries.pop(old, None)
+    tries[address, minute] = tries.get((address, minute), 0) + 1
+    return tries[address, minute] <= TRIES
