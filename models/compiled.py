@@ -20,6 +20,7 @@ from models.features import WORD, Encoder, Floats, char_ngrams, encode, prepare
 
 Array = NDArray[np.float64]
 EXPLAINED_WORDS = 6
+_PUNCTUATION = ".,;:!?\"'()[]<>«»“”"
 
 
 @dataclass(frozen=True)
@@ -30,28 +31,40 @@ class View:
     idf: Floats
     weights: Floats
 
-    def score(self, ngrams: list[tuple[str, int]]) -> tuple[Array, Array, NDArray[np.intp]]:
-        """Return column sums, the weighted rows behind them, and the position each row came from.
+    def match(self, ngrams: list[str], positions: list[int]) -> Match:
+        """Return the rows that a text's n-grams hit, and how much each counts.
 
-        `ngrams` are (n-gram, position of its word). Repeats count as 1 + log(times) and
-        the whole block has length one, as in scikit-learn with `sublinear_tf`.
+        `positions` says which word each n-gram came from. Repeats count as 1 + log(times)
+        and the whole block has length one, as in scikit-learn with `sublinear_tf`.
         """
-        found: dict[int, int] = {}
-        times: Counter[int] = Counter()
-        for ngram, position in ngrams:
-            row = self.index.get(ngram)
-            if row is not None:
-                times[row] += 1
-                found.setdefault(row, position)
-        columns = self.weights.shape[1]
-        if not times:
-            return np.zeros(columns), np.zeros((0, columns)), np.zeros(0, dtype=np.intp)
-        rows = np.fromiter(times.keys(), dtype=np.intp, count=len(times))
-        counts = np.fromiter(times.values(), dtype=np.float64, count=len(times))
-        values = (1.0 + np.log(counts)) * self.idf[rows]
-        values /= math.sqrt(float(values @ values))
-        weighted = values[:, None] * self.weights[rows]
-        return weighted.sum(axis=0), weighted, np.fromiter(found.values(), dtype=np.intp, count=len(found))
+        rows: list[int | None] = list(map(self.index.get, ngrams))
+        where = dict(zip(rows, positions, strict=True))
+        times = Counter(rows)
+        where.pop(None, None)
+        times.pop(None, None)
+        known = np.fromiter(times.keys(), dtype=np.intp, count=len(times))
+        values = np.log(np.fromiter(times.values(), dtype=np.float32, count=len(times)))
+        values = (values + np.float32(1)) * self.idf[known]
+        values /= max(math.sqrt(float(values @ values)), 1e-12)
+        return Match(values, self.weights[known], np.fromiter(where.values(), dtype=np.intp, count=len(where)))
+
+
+@dataclass(frozen=True)
+class Match:
+    """What one view saw in a text: values (n), their weights (n x columns), their words' positions (n)."""
+
+    values: Floats
+    weights: Floats
+    positions: NDArray[np.intp]
+
+    def scores(self) -> Array:
+        """Return the sum per column."""
+        return (self.values @ self.weights).astype(np.float64)
+
+    def per_word(self, column: int, count: int, length: int) -> Array:
+        """Return how much each word raised one label above the average label: exact for the lexical part."""
+        raised = self.values * (self.weights[:, column] - self.weights[:, :count].mean(axis=1))
+        return np.bincount(self.positions, weights=raised, minlength=length).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -95,19 +108,16 @@ class Compiled:
     def score(self, text: str, encoder: Encoder | None) -> Scores:
         """Judge one masked text; `encoder` None serves without meaning, a little worse."""
         chunks = prepare(text).split()
-        word_sum, word_rows, word_at = self.words.score(_word_ngrams(chunks))
-        char_sum, char_rows, char_at = self.chars.score(
-            [(ngram, at) for at, chunk in enumerate(chunks) for ngram in char_ngrams(f" {chunk} ")]
-        )
-        z = word_sum + char_sum + self.bias
+        words = self.words.match(*_word_ngrams(chunks))
+        chars = self.chars.match(*_char_ngrams(chunks))
+        z = words.scores() + chars.scores() + self.bias
         if self.meaning is not None and encoder is not None:
             meaning = encode([text], encoder)[0].astype(np.float64) @ self.meaning.weights
             z = self.meaning.lexical_scale * z + meaning + self.meaning.bias
         count = len(self.labels)
         probabilities = softmax(z[:count])
         best = int(probabilities.argmax())
-        spoken = _per_word(word_rows, word_at, best, count, len(chunks))
-        spoken += _per_word(char_rows, char_at, best, count, len(chunks))
+        spoken = words.per_word(best, count, len(chunks)) + chars.per_word(best, count, len(chunks))
         return Scores(
             labels=probabilities,
             detectors={name: sigmoid(z[count + i]) for i, name in enumerate(self.detectors)},
@@ -132,23 +142,32 @@ def sigmoid(z: float) -> float:
     return 1 / (1 + math.exp(-z)) if z > -700 else 0.0
 
 
-def _word_ngrams(chunks: list[str]) -> list[tuple[str, int]]:
-    """Return words and pairs of neighbours, each with the position of its (first) word."""
-    tokens = [(token, at) for at, chunk in enumerate(chunks) for token in WORD.findall(chunk)]
-    return tokens + [(f"{one} {two}", at) for (one, at), (two, _) in itertools.pairwise(tokens)]
+def _word_ngrams(chunks: list[str]) -> tuple[list[str], list[int]]:
+    """Return words and pairs of neighbours, and the position of the (first) word of each."""
+    tokens: list[str] = []
+    at: list[int] = []
+    for position, chunk in enumerate(chunks):
+        found = WORD.findall(chunk)
+        tokens += found
+        at += [position] * len(found)
+    return tokens + [f"{one} {two}" for one, two in itertools.pairwise(tokens)], at + at[:-1]
 
 
-def _per_word(rows: Array, positions: NDArray[np.intp], column: int, count: int, length: int) -> Array:
-    """Return how much each word raised one label above the average label: exact for the lexical part."""
-    if not len(rows):
-        return np.zeros(length)
-    raised = rows[:, column] - rows[:, :count].mean(axis=1)
-    return np.bincount(positions, weights=raised, minlength=length).astype(np.float64)
+def _char_ngrams(chunks: list[str]) -> tuple[list[str], list[int]]:
+    """Return the character n-grams of every word, and the position of the word of each."""
+    ngrams: list[str] = []
+    at: list[int] = []
+    for position, chunk in enumerate(chunks):
+        found = char_ngrams(f" {chunk} ")
+        ngrams += found
+        at += [position] * len(found)
+    return ngrams, at
 
 
 def _strongest(chunks: list[str], spoken: Array) -> list[tuple[str, float]]:
     total: dict[str, float] = {}
     for chunk, weight in zip(chunks, spoken.tolist(), strict=True):
-        total[chunk] = total.get(chunk, 0.0) + weight
+        word = chunk.strip(_PUNCTUATION)
+        total[word] = total.get(word, 0.0) + weight
     ranked = sorted(total.items(), key=lambda pair: -pair[1])
-    return [(word, round(weight, 4)) for word, weight in ranked[:EXPLAINED_WORDS] if weight > 0]
+    return [(word, round(weight, 4)) for word, weight in ranked[:EXPLAINED_WORDS] if word and weight > 0]

@@ -20,7 +20,7 @@ Floats = NDArray[np.float32]
 WORD_NGRAMS = (1, 2)
 CHAR_NGRAMS = (3, 5)
 ENCODER_SIZE = 512
-ENCODER_CHARS = 240  # characters the encoder reads: more costs time and gains nothing (benchmarks/ablation.py)
+ENCODER_CHARS = 120  # characters the encoder reads: more costs time and gains nothing (benchmarks/ablation.py)
 
 WORD = re.compile(r"(?u)\b\w\w+\b")  # scikit-learn's own default, repeated so that serving agrees
 _PLACEHOLDER = re.compile(r"\[([A-Z_]+)-\d+\]")

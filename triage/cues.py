@@ -21,6 +21,8 @@ GAP = 3  # words that "~" may stand for
 # The floor. A hospital adds its own phrases in policy.yaml and can remove none of these.
 # Each phrase is chosen to be rare in harmless tickets: a cue alone sends a ticket to security.
 SECURITY = """
+gift card*|bitcoin|anydesk|hacked by|pwned|xmrig|enable content|bank details ~ changed|new bank details|from microsoft ~ called
+mouse ~ moving by itself|cursor ~ moving by itself|held the door ~ badge|logged in from ~ country|scanned ~ qr ~ password
 ransomware ~ pay|ransom note|files ~ encrypted|pay ~ bitcoin|bitcoin ~ files|rancongiciel
 entered ~ password ~ link|typed ~ password ~ page|put ~ password ~ link|clicked ~ link ~ password
 clicked ~ suspicious link|clicked ~ phishing|clicked ~ weird link|opened ~ suspicious attachment
@@ -39,6 +41,7 @@ password ~ post it|passwords taped|tailgat*|followed me ~ badge door|malware|tro
 buy gift cards|changed ~ bank details ~ email
 """
 SECURITY_FR = """
+carte* cadeau*|souris ~ toute seule|activer le contenu|pirate par|tenu la porte|virement ~ urgent|faux ~ technicien
 hameconnage|courriel ~ hameconnage|courriel frauduleux|fraude du president|clique ~ lien ~ douteux
 clique ~ lien ~ suspect|entre ~ mot de passe ~ lien|tape ~ mot de passe ~ page|donne ~ mon mot de passe
 donne ~ mot de passe ~ telephone|donne ~ le code|fausse page de connexion|portable ~ vole|ordinateur ~ vole
@@ -164,22 +167,22 @@ def _same(part: str, token: str) -> bool:
 
 
 class Lexicon:
-    """Phrases indexed by the first letters of their first word, so that a text is read once."""
+    """Phrases of several kinds, indexed by the first letters of their first word: a text is read once."""
 
-    def __init__(self, phrases: Iterable[str]) -> None:
-        self._index: dict[str, list[Phrase]] = {}
-        for name in dict.fromkeys(filter(None, (" ".join(p.split()) for p in phrases))):
-            parts = tuple(part for raw in name.split() for part in _parts(raw))
-            self._index.setdefault(parts[0].rstrip("*")[:3], []).append(Phrase(name, parts))
+    def __init__(self, phrases: Iterable[tuple[str, str]]) -> None:
+        self._index: dict[str, list[tuple[str, Phrase]]] = {}
+        for kind, name in dict.fromkeys((kind, " ".join(name.split())) for kind, name in phrases):
+            if parts := tuple(part for raw in name.split() for part in _parts(raw)):
+                self._index.setdefault(parts[0].rstrip("*")[:3], []).append((kind, Phrase(name, parts)))
 
-    def find(self, tokens: list[str]) -> tuple[str, ...]:
-        """Return the names of all phrases found, in order of appearance, each once."""
-        found: dict[str, None] = {}
+    def find(self, tokens: list[str]) -> dict[str, tuple[str, ...]]:
+        """Return the names of all phrases found per kind, in order of appearance, each once."""
+        found: dict[str, dict[str, None]] = {}
         for at, token in enumerate(tokens):
-            for phrase in self._index.get(token[:3], ()):
+            for kind, phrase in self._index.get(token[:3], ()):
                 if phrase.matches(tokens, at):
-                    found[phrase.name] = None
-        return tuple(found)
+                    found.setdefault(kind, {})[phrase.name] = None
+        return {kind: tuple(names) for kind, names in found.items()}
 
 
 def _parts(raw: str) -> list[str]:
@@ -202,15 +205,14 @@ class Cues:
 
 
 @lru_cache(maxsize=8)
-def _lexicons(extra: ExtraCues) -> dict[str, Lexicon]:
-    lexicons = {}
+def _lexicon(extra: ExtraCues) -> Lexicon:
+    phrases = []
     for kind, floor in _FLOOR.items():
         own = getattr(extra, kind)
-        lexicons[kind] = Lexicon([*floor.replace("\n", "|").split("|"), *own.en, *own.fr])
-    return lexicons
+        phrases += [(kind, name) for name in (*floor.replace("\n", "|").split("|"), *own.en, *own.fr)]
+    return Lexicon(phrases)
 
 
 def find_cues(text: str, extra: ExtraCues) -> Cues:
     """Return every cue in a masked text, the floor's and the hospital's."""
-    tokens = words(text)
-    return Cues(**{kind: lexicon.find(tokens) for kind, lexicon in _lexicons(extra).items()})
+    return Cues(**_lexicon(extra).find(words(text)))

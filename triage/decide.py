@@ -103,7 +103,7 @@ def minor(case: Case) -> Verdict | None:
     if slug is None or slug in NEVER_MINOR or not case.policy.categories[slug].minor:
         return None
     needed = max(case.policy.categories[slug].threshold, case.prediction.thresholds.get(f"auto:{slug}", 1.0))
-    article = case.facts.articles.get(slug, "")
+    article = case.facts.article
     if case.prediction.confidence < needed or not article or _objections(case):
         return None
     reasons = (Reason("minor", f"{_percent(case.prediction.confidence)} >= {_percent(needed)}"),)

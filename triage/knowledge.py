@@ -106,6 +106,8 @@ _COMMON = frozenset(
     ]
 )
 
+_GENERAL = 0.01  # any article with a symptom in the text beats the general one
+
 
 class ArticleError(Exception):
     """An article file that cannot be used, named with its fault."""
@@ -137,22 +139,24 @@ class Knowledge:
         """Return one article in `language`, English where that is missing."""
         return self.articles.get((slug, language)) or self.articles.get((slug, "en"))
 
-    def best(self, text: str, language: str) -> dict[str, str]:
-        """Return the best fitting article's slug per category, for a masked text.
+    def best(self, category: str, text: str, language: str) -> str:
+        """Return the slug of the category's article that fits a masked text best, "" when it has none.
 
         The score of an article is the best share of one of its symptoms' words found
         in the text, longer symptoms winning ties; the category's general article
         stands in where no symptom is found whole or nearly so.
         """
         seen = frozenset(words(text)) - _COMMON
-        chosen: dict[str, tuple[float, str]] = {}
-        for (slug, lang), article in self.articles.items():
-            if lang != (language if language in LANGUAGES else "en"):
-                continue
-            score = 0.01 if article.general else _score(article.symptoms, seen)
-            if score > chosen.get(article.category, (0.0, ""))[0]:
-                chosen[article.category] = (score, slug)
-        return {category: slug for category, (_, slug) in chosen.items()}
+        spoken = language if language in LANGUAGES else "en"
+        best, chosen = 0.0, ""
+        for article in self.articles.values():
+            if article.category == category and article.language == spoken:
+                score = _score(article.symptoms, seen)
+                if article.general:
+                    score = max(score, _GENERAL)
+                if score > best:
+                    best, chosen = score, article.slug
+        return chosen
 
 
 def _score(symptoms: tuple[str, ...], seen: frozenset[str]) -> float:

@@ -7,6 +7,7 @@ import unicodedata
 from triage.cues import words
 
 OTHER = "other"
+SAMPLE = 1000  # characters read: the language does not change later
 
 _COMMON = {
     "en": """
@@ -44,10 +45,12 @@ def guess(text: str) -> str:
     Text without a single known word is English when it is written in Latin letters:
     most such tickets are a product and a fault ("Zebra 4W offline").
     """
-    letters = [c for c in text[:2000] if c.isalpha()]
-    if letters and sum("LATIN" in unicodedata.name(c, "") for c in letters) * 2 < len(letters):
-        return OTHER
-    tokens = words(text[:2000])
+    text = text[:SAMPLE]
+    if not text.isascii():
+        letters = [c for c in text if c.isalpha()]
+        if sum("LATIN" in unicodedata.name(c, "") for c in letters) * 2 < len(letters):
+            return OTHER
+    tokens = words(text)
     scores = {language: sum(token in known for token in tokens) for language, known in _MARKERS.items()}
     best = max(scores.values())
     if best == 0 or scores["en"] == best:

@@ -109,7 +109,7 @@ def file_ticket(services: Services, message: Message, now: datetime) -> tickets.
 def triage_ticket(services: Services, filed: tickets.Filed, now: datetime) -> Decision | None:
     """Decide what happens to a stored ticket; None when it was decided before or a person has it."""
     prediction = predict_or_abstain(services.classifier, filed.ticket)
-    facts = facts_from_text(filed.ticket, services)
+    facts = facts_from_text(filed.ticket, prediction, services)
 
     def work(conn: Connection) -> Decision | None:
         known = _facts_from_store(conn, services, filed.ticket, prediction, facts)
@@ -150,7 +150,7 @@ def judge(services: Services, text: str, spoken: str | None, now: datetime) -> t
     known = spoken if spoken in LANGUAGES else language.guess(masked.text)
     ticket = Ticket("-", masked.text, "dry-run", now, language=known, withheld=masked.failed, truncated=truncated)
     prediction = predict_or_abstain(services.classifier, ticket)
-    decision = decide(ticket, prediction, facts_from_text(ticket, services), services.policy)
+    decision = decide(ticket, prediction, facts_from_text(ticket, prediction, services), services.policy)
     return ticket, prediction, decision
 
 
@@ -168,7 +168,7 @@ def predict_or_abstain(classifier: Classifier, ticket: Ticket) -> Prediction:
         return Prediction(error=type(error).__name__)
 
 
-def facts_from_text(ticket: Ticket, services: Services) -> Facts:
+def facts_from_text(ticket: Ticket, prediction: Prediction, services: Services) -> Facts:
     """Return what the words alone say."""
     found = find_cues(ticket.text, services.policy.cues)
     return Facts(
@@ -177,7 +177,7 @@ def facts_from_text(ticket: Ticket, services: Services) -> Facts:
         identity_cues=found.identity,
         outage_cues=found.outage,
         wide_cues=found.wide,
-        articles=services.knowledge.best(ticket.text, ticket.language),
+        article=services.knowledge.best(prediction.category or "", ticket.text, ticket.language),
     )
 
 

@@ -159,7 +159,7 @@ class Facts:
 
     `incident` is the reference of a known outage that this ticket reports, or "";
     `similar_reports` counts recent tickets about the same device, unit or system.
-    `article` is the guided fix that fits the words best, per category.
+    `article` is the guided fix of the first guess that fits the words best, or "".
     """
 
     security_cues: tuple[str, ...] = ()
@@ -169,7 +169,7 @@ class Facts:
     wide_cues: tuple[str, ...] = ()
     incident: str = ""
     similar_reports: int = 0
-    articles: dict[str, str] = field(default_factory=dict)
+    article: str = ""
     automation_on: bool = True
 
 

@@ -31,7 +31,8 @@ def all_models(conn: Connection) -> Sequence[Row[Any]]:
 
 def live_version(conn: Connection) -> str | None:
     """Return the live model's version, or None when none was ever promoted."""
-    return conn.execute(select(PromotionRow.version).order_by(PromotionRow.id.desc()).limit(1)).scalar()
+    # Asked at every ticket: the text alone, without the expression's compilation, costs a quarter.
+    return conn.exec_driver_sql("SELECT version FROM promotions ORDER BY id DESC LIMIT 1").scalar()
 
 
 def promote(conn: Connection, version: str, actor: str, reason: str, now: datetime) -> None:
