@@ -21,8 +21,9 @@ GAP = 3  # words that "~" may stand for
 # The floor. A hospital adds its own phrases in policy.yaml and can remove none of these.
 # Each phrase is chosen to be rare in harmless tickets: a cue alone sends a ticket to security.
 SECURITY = """
-gift card*|bitcoin|anydesk|hacked by|pwned|xmrig|enable content|bank details ~ changed|new bank details|from microsoft ~ called
-mouse ~ moving by itself|cursor ~ moving by itself|held the door ~ badge|logged in from ~ country|scanned ~ qr ~ password
+gift card*|bitcoin|anydesk|hacked by|pwned|xmrig|enable content|bank details ~ changed|new bank details
+from microsoft ~ called|mouse ~ moving by itself|cursor ~ moving by itself|held the door ~ badge
+logged in from ~ country|scanned ~ qr ~ password
 ransomware ~ pay|ransom note|files ~ encrypted|pay ~ bitcoin|bitcoin ~ files|rancongiciel
 entered ~ password ~ link|typed ~ password ~ page|put ~ password ~ link|clicked ~ link ~ password
 clicked ~ suspicious link|clicked ~ phishing|clicked ~ weird link|opened ~ suspicious attachment

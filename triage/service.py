@@ -403,14 +403,14 @@ def rollback(services: Services, actor: str, reason: str, now: datetime) -> str:
 # --- work outside transactions --------------------------------------------------------
 
 
-def deliver(services: Services, worker: str, clock: Callable[[], datetime]) -> bool:
+def deliver(services: Services, worker: str, clock: Callable[[], datetime], lease: timedelta = outbox.LEASE) -> bool:
     """Claim one piece of outbox work, do it, mark it done; False when nothing is due.
 
     1. claim a row with a lease (commit)  2. do the work, no transaction open
     3. mark it done, or due again later (commit). A death between 2 and 3 repeats it
     once the lease has run out: at least once, never lost.
     """
-    claim = services.transactions.write(lambda conn: outbox.claim(conn, worker, clock()))
+    claim = services.transactions.write(lambda conn: outbox.claim(conn, worker, clock(), lease))
     if claim is None:
         return False
     try:
