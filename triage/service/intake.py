@@ -1,94 +1,43 @@
-"""The shell: files, triages, delivers, settles and sweeps; gathers facts, asks the pure core, records the answer.
-
-    message -> file_ticket -> [commit 1] -> triage_ticket -> [commit 2] -> deliver -> notifier
-                                              ^                               ^
-                                              +------------ sweep ------------+  (what a crash left behind)
-
-Only this module decides what goes into one transaction (`commit` runs it). None is
-open while a model or a notifier is asked. Everything may be called again.
-"""
+"""From message to decision: files, triages, and answers dry runs; refuses to send anything itself."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
-from functools import partial
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection
 
-from triage import escalate, incidents, language, notices
-from triage.commit import Transactions
+from triage import incidents, language, notices
 from triage.cues import find_cues
 from triage.decide import decide
-from triage.knowledge import Knowledge
-from triage.policy import Policy
 from triage.redact import redact
-from triage.store import audit, classifiers, outbox, people, schedules, tickets
+from triage.service.shared import Act, BadMessageError, NotFoundError, Services, add_audit, as_work
 from triage.store import incidents as incident_rows
+from triage.store import outbox, people, tickets
 from triage.ticket import (
     LANGUAGES,
     MAX_TEXT,
     Classifier,
     Decision,
-    DeliveryError,
     Facts,
     Masked,
     Message,
     ModelUnavailableError,
-    Notice,
-    Notifier,
     Prediction,
     Priority,
     Reason,
     Route,
-    Status,
     Ticket,
 )
 
 log = structlog.get_logger()
 
-NOTICE = "notice"
-SWEEP_EVERY = timedelta(seconds=10)
-LEFT_BEHIND = timedelta(seconds=20)  # older than any live triage: its process must have died
 _LIMITS = {"channel": 40, "external_id": 200, "requester": 320, "unit": 100, "device": 100}
 # Control characters (but tab and line breaks), and the marks that reorder text on screen.
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
-
-
-class BadMessageError(Exception):
-    """A message that cannot become a ticket; `field` names what is wrong with it."""
-
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}")
-        self.field = field
-        self.reason = reason
-
-
-class NotFoundError(Exception):
-    """No such ticket or model."""
-
-
-class ConflictError(Exception):
-    """The thing asked for does not fit the state it is in now."""
-
-
-@dataclass(frozen=True)
-class Services:
-    """Everything the shell needs; put together in `bootstrap`, or from fakes in tests."""
-
-    transactions: Transactions
-    policy: Policy
-    knowledge: Knowledge
-    classifier: Classifier
-    notifier: Notifier
-    key: bytes
-
-
-# --- from message to decision ---------------------------------------------------------
 
 
 def file_ticket(services: Services, message: Message, now: datetime) -> tickets.Filed:
@@ -120,8 +69,8 @@ def triage_ticket(services: Services, filed: tickets.Filed, now: datetime) -> De
         if not tickets.record_decision(conn, filed.id, decision, incident_id, now):
             return None
         told = notices.notices_for(filed.ticket, decision, services.policy, services.knowledge)
-        outbox.enqueue(conn, [_as_work(notice) for notice in told], now)
-        _audit(conn, services, now, "triage", "decide", filed.ticket.ref, _gist(decision))
+        outbox.enqueue(conn, [as_work(notice) for notice in told], now)
+        add_audit(conn, services, Act(now, "triage", "decide"), filed.ticket.ref, _gist(decision))
         return decision
 
     decision = services.transactions.write(work)
@@ -247,7 +196,7 @@ def _join_incident(
         return incident_id
     since = ticket.received_at - services.policy.incident.window
     incident_id = incident_rows.open_new(conn, ticket, decision.category, since, now)
-    _audit(conn, services, now, "triage", "open_incident", _incident_name(incident_id), {"first": ticket.ref})
+    add_audit(conn, services, Act(now, "triage", "open_incident"), _incident_name(incident_id), {"first": ticket.ref})
     return incident_id
 
 
@@ -267,16 +216,6 @@ def _gist(decision: Decision) -> dict[str, Any]:
         "model": decision.model_version,
         "policy": decision.policy_hash,
     }
-
-
-def _as_work(notice: Notice) -> outbox.Work:
-    return outbox.Work(key=notice.key, topic=NOTICE, lane=notice.to, payload=asdict(notice))
-
-
-def _audit(
-    conn: Connection, services: Services, now: datetime, actor: str, action: str, subject: str, data: dict[str, Any]
-) -> None:
-    audit.append(conn, services.key, audit.Entry(now, actor, action, subject, data))
 
 
 def summary(services: Services, ticket_id: int) -> dict[str, Any]:
@@ -317,175 +256,3 @@ def summary(services: Services, ticket_id: int) -> dict[str, Any]:
         "model_version": decision.model_version if decision else "",
         "restricted": row.restricted,
     }
-
-
-# --- what people say afterwards -------------------------------------------------------
-
-
-def settle(services: Services, ref: str, actor: str, now: datetime, *, fixed: bool) -> None:
-    """Take the reporter's verdict on a guided fix: only "fixed" resolves, "not fixed" goes to the team.
-
-    Raises NotFoundError, or ConflictError when the ticket does not wait for a verdict.
-    """
-
-    def work(conn: Connection) -> None:
-        row = _existing(conn, ref)
-        status = Status.RESOLVED if fixed else Status.OPEN
-        if not tickets.set_status(conn, row.id, status, [Status.WAITING]):
-            raise ConflictError(f"{ref} does not wait for an answer")
-        kind = "confirmed_fixed" if fixed else "not_fixed"
-        tickets.add_event(conn, row.id, now, kind, actor, {"article": row.article})
-        if not fixed:
-            notice = notices.still_broken(
-                ref, team=row.team, priority=Priority(row.priority), policy=services.policy, turn=row.version
-            )
-            outbox.enqueue(conn, [_as_work(notice)], now)
-
-    services.transactions.write(work)
-
-
-def correct(services: Services, ref: str, label: str, actor: str, now: datetime, *, learn: bool = True) -> None:
-    """Record a person's verdict on the category; it becomes a labelled example when `learn` is set.
-
-    `label` is a category of the policy or "out_of_scope". Raises NotFoundError or BadMessageError.
-    """
-    if label not in services.policy.categories and label != "out_of_scope":
-        raise BadMessageError("label", f"unknown category {label!r}")
-
-    def work(conn: Connection) -> None:
-        row = _existing(conn, ref)
-        was = tickets.add_correction(conn, row.id, actor=actor, label=label, learn=learn, now=now)
-        _audit(conn, services, now, actor, "correct", ref, {"was": was, "label": label})
-
-    services.transactions.write(work)
-
-
-def _existing(conn: Connection, ref: str) -> Any:
-    ticket_id = tickets.id_of(ref)
-    row = tickets.get(conn, ticket_id) if ticket_id is not None else None
-    if row is None:
-        raise NotFoundError(f"there is no ticket {ref}")
-    return row
-
-
-# --- models ---------------------------------------------------------------------------
-
-
-def promote(services: Services, version: str, actor: str, reason: str, now: datetime) -> None:
-    """Make a stored model live, in one transaction; every process serves it from its next ticket."""
-
-    def work(conn: Connection) -> None:
-        if classifiers.blob_of(conn, version) is None:
-            raise NotFoundError(f"there is no model {version}")
-        was = classifiers.live_version(conn)
-        if was == version:
-            raise ConflictError(f"{version} is live already")
-        classifiers.promote(conn, version, actor, reason, now)
-        _audit(conn, services, now, actor, "promote_model", version, {"was": was, "reason": reason})
-
-    services.transactions.write(work)
-
-
-def rollback(services: Services, actor: str, reason: str, now: datetime) -> str:
-    """Make the model before the live one live again and return its version."""
-
-    def work(conn: Connection) -> str:
-        was, before = classifiers.live_version(conn), classifiers.version_before(conn)
-        if before is None:
-            raise ConflictError("there is no earlier model to go back to")
-        classifiers.promote(conn, before, actor, reason, now)
-        _audit(conn, services, now, actor, "rollback_model", before, {"was": was, "reason": reason})
-        return before
-
-    return services.transactions.write(work)
-
-
-# --- work outside transactions --------------------------------------------------------
-
-
-def deliver(services: Services, worker: str, clock: Callable[[], datetime], lease: timedelta = outbox.LEASE) -> bool:
-    """Claim one piece of outbox work, do it, mark it done; False when nothing is due.
-
-    1. claim a row with a lease (commit)  2. do the work, no transaction open
-    3. mark it done, or due again later (commit). A death between 2 and 3 repeats it
-    once the lease has run out: at least once, never lost.
-    """
-    claim = services.transactions.write(lambda conn: outbox.claim(conn, worker, clock(), lease))
-    if claim is None:
-        return False
-    try:
-        _do(services, claim)
-    except DeliveryError as failure:
-        _not_delivered(services, claim, clock(), str(failure), permanent=failure.permanent, after=failure.retry_after)
-    except Exception as failure:  # noqa: BLE001 - a failed delivery becomes a row to retry, never a dead worker
-        _not_delivered(services, claim, clock(), type(failure).__name__)
-    else:
-        services.transactions.write(lambda conn: outbox.finish(conn, claim, clock()))
-    return True
-
-
-def _do(services: Services, claim: outbox.Claim) -> None:
-    if claim.topic != NOTICE:
-        raise DeliveryError(f"nobody does work of the topic {claim.topic!r}", permanent=True)
-    services.notifier.send(Notice(**claim.payload))
-
-
-def _not_delivered(
-    services: Services,
-    claim: outbox.Claim,
-    now: datetime,
-    error: str,
-    *,
-    permanent: bool = False,
-    after: float | None = None,
-) -> None:
-    log.warning("not_delivered", key=claim.key, attempts=claim.attempts, permanent=permanent)
-
-    def work(conn: Connection) -> None:
-        if permanent:
-            outbox.bury(conn, claim, now, error)
-        else:
-            outbox.retry(conn, claim, now, error, after)
-
-    services.transactions.write(work)
-
-
-def sweep(services: Services, now: datetime) -> int:
-    """Do what time alone makes necessary, if it is this worker's turn; returns how much was done.
-
-    1. triage what a crash left behind  2. climb the escalation ladders.
-    """
-    if not services.transactions.write(lambda conn: schedules.claim(conn, "sweep", SWEEP_EVERY, now)):
-        return 0
-    left = services.transactions.read(lambda conn: tickets.untriaged(conn, now - LEFT_BEHIND))
-    for row in left:
-        triage_ticket(services, tickets.Filed(row.id, tickets.to_ticket(row), created=False, triaged=False), now)
-    return len(left) + _escalate(services, now)
-
-
-def _escalate(services: Services, now: datetime) -> int:
-    rows = services.transactions.read(tickets.waiting_for_answer)
-    waiting = (
-        escalate.Waiting(row.id, row.team, Priority(row.priority), row.received_at, row.escalated) for row in rows
-    )
-    climbs = list(escalate.overdue(waiting, now, services.policy))
-    for climb in climbs:
-        services.transactions.write(partial(_climb, services=services, climb=climb, now=now))
-    return len(climbs)
-
-
-def _climb(conn: Connection, services: Services, climb: escalate.Climb, now: datetime) -> None:
-    ticket = climb.ticket
-    if not tickets.set_escalated(conn, ticket.id, ticket.escalated, climb.step):
-        return
-    team = services.policy.teams[ticket.team].label.en
-    notice = notices.escalation(
-        tickets.ref_of(ticket.id),
-        step=climb.step,
-        channel=climb.channel,
-        minutes=climb.minutes,
-        priority=ticket.priority,
-        team=team,
-    )
-    outbox.enqueue(conn, [_as_work(notice)], now)
-    tickets.add_event(conn, ticket.id, now, "escalated", "triage", {"to": climb.channel, "step": climb.step})
