@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from models.calibrate import (
     Stack,
+    false_alarm_threshold,
     fit_stack,
     precision_threshold,
     recall_threshold,
@@ -43,7 +44,9 @@ LEAST_POSITIVES = 20  # a detector needs so many examples of its danger
 
 AUTO_PRECISION = 0.96  # lower bound of being right when the bot acts alone
 ROUTE_PRECISION = 0.90  # lower bound when a team gets the ticket without a review
-SECURITY_RECALL = 0.90  # share of security tickets of unseen authors that go straight to security
+# Share of other tickets that may go straight to security. Measured on texts many of which were written to look
+# dangerous; on the frozen set it comes to half as many. What is missed lies in the review band below.
+SECURITY_FALSE_ALARMS = 0.075
 SECURITY_REVIEW_RECALL = 0.98  # share that at least a person sees at once
 HARM_RECALL = 0.97  # share of harm tickets the detector must hold back
 
@@ -265,7 +268,7 @@ def _thresholds(questions: list[_Question], log_odds: list[Array]) -> dict[str, 
     if "security" in detected:
         place = labels.index(SECURITY_CATEGORY)
         score, danger = security_score(p[:, place], detected["security"]), truth == place
-        found["security"] = recall_threshold(score, danger, SECURITY_RECALL)
+        found["security"] = false_alarm_threshold(score, danger, SECURITY_FALSE_ALARMS)
         found["maybe_security"] = min(recall_threshold(score, danger, SECURITY_REVIEW_RECALL), found["security"])
         calm &= score < found["maybe_security"]
     if "harm" in detected:

@@ -81,6 +81,8 @@ def cannot_judge(case: Case) -> Verdict | None:
     """Ask a person when there is no text, no model or no known language to judge by."""
     if case.ticket.withheld:
         return Verdict(Route.HUMAN_REVIEW, (Reason("withheld"),))
+    if not case.ticket.text:
+        return Verdict(Route.HUMAN_REVIEW, (Reason("no_text"),))
     if case.prediction.error:
         return Verdict(Route.HUMAN_REVIEW, (Reason("no_model", case.prediction.error),))
     if case.ticket.language not in LANGUAGES:

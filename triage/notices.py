@@ -17,6 +17,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "incident_known": ("it reports a known outage ({})", "c'est une panne déjà connue ({})"),
     "incident_new": ("it is report number {} of the same trouble", "c'est le signalement no {} du même problème"),
     "withheld": ("masking failed, so the text is withheld", "le masquage a échoué, le texte est retenu"),
+    "no_text": ("there is no text", "il n'y a pas de texte"),
     "no_model": ("no model could answer ({})", "aucun modèle n'a pu répondre ({})"),
     "out_of_scope": ("it may not be for IT ({})", "ce n'est peut-être pas pour les TI ({})"),
     "unsure": ("the model is only {} sure", "le modèle n'est sûr qu'à {}"),

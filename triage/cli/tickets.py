@@ -79,10 +79,7 @@ def classify(source: str, target: str, version: str | None) -> None:
         services = replace(services, classifier=product.classifier.load(version))
     with _writing(target) as out:
         for row_id, text in _texts(source):
-            try:
-                ticket, prediction, decision = service.judge(services, text, None, now())
-            except service.BadMessageError as error:
-                raise BadInput(f"{source}: row {row_id}: {error}") from None
+            ticket, prediction, decision = service.judge(services, text, None, now())
             row = {
                 "id": row_id,
                 "category": decision.category,

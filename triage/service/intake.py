@@ -47,6 +47,8 @@ def file_ticket(services: Services, message: Message, now: datetime) -> tickets.
     what is no message, StoreUnavailableError when it could not be stored.
     """
     message, masked, truncated = _prepare(message)
+    if not masked.text:
+        raise BadMessageError("text", "the message is empty")
     spoken = message.language if message.language in LANGUAGES else language.guess(masked.text)
 
     def work(conn: Connection) -> tickets.Filed:
@@ -105,8 +107,8 @@ def judge(services: Services, text: str, spoken: str | None, now: datetime) -> t
 
 def predict_or_abstain(classifier: Classifier, ticket: Ticket) -> Prediction:
     """Ask the model; any failure of it becomes "no model could answer"."""
-    if ticket.withheld:
-        return Prediction(error="text withheld")
+    if ticket.withheld or not ticket.text:
+        return Prediction()
     try:
         return classifier.predict(ticket.text)
     except ModelUnavailableError as error:
@@ -133,8 +135,6 @@ def facts_from_text(ticket: Ticket, prediction: Prediction, services: Services) 
 def _prepare(message: Message) -> tuple[Message, Masked, bool]:
     """Check and clean a message, cut it to size and mask it."""
     text = _clean(message.raw_text).strip()
-    if not text:
-        raise BadMessageError("text", "the message is empty")
     for field, limit in _LIMITS.items():
         if len(getattr(message, field)) > limit:
             raise BadMessageError(field, f"must have at most {limit} characters")
