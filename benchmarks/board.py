@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+
 from models import features
 from models.calibrate import expected_calibration_error
 from models.dataset import OUT_OF_SCOPE, Example, load_holdout
@@ -30,6 +31,8 @@ SECURITY = "security_incident"
 
 @dataclass
 class Row:
+    """One ticket of the frozen set and what the pipeline made of it."""
+
     example: Example
     prediction: Prediction
     decision: Decision
@@ -42,6 +45,7 @@ class Row:
 
     @property
     def to_person(self) -> bool:
+        """Whether a person sees it before anything happens."""
         return self.decision.route in (Route.HUMAN_REVIEW, Route.SECURITY)
 
 

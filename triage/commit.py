@@ -7,22 +7,46 @@ PostgreSQL groups commits by itself.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
+
+# SQLite's way of saying that the database cannot be used now; its other errors are mistakes in the work.
+_UNUSABLE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
 
 BATCH = 128  # pieces of work in one commit at most: keeps the wait of the last one short
 
 
 class StoreUnavailableError(Exception):
     """The database is locked, full or gone: nothing was stored; trying again later may help."""
+
+
+def _translated(error: DBAPIError) -> Exception:
+    """Return StoreUnavailableError where the database is at fault, the error itself where the work is."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF not in _UNUSABLE:
+        return error
+    return StoreUnavailableError(str(error.orig))
 
 
 class _Job:
@@ -42,9 +66,10 @@ class Transactions:
     """Runs work in transactions. Work must be repeatable: it touches nothing but its connection."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
         self._grouped = engine.dialect.name == "sqlite"
         self._writing = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+        # One moment of the database for a whole query; SQLite gives that by itself.
+        self._reading = engine if self._grouped else engine.execution_options(isolation_level="REPEATABLE READ")
         self._lock = threading.Lock()
         self._queue: deque[_Job] = deque()
         self._busy = False
@@ -52,10 +77,12 @@ class Transactions:
     def read(self, query: Work[T]) -> T:
         """Run a query on a consistent view of the database."""
         try:
-            with self._engine.connect() as connection:
+            with self._reading.connect() as connection:
                 return query(connection)
         except (OperationalError, InterfaceError) as error:
-            raise StoreUnavailableError(str(error.orig)) from error
+            raise _translated(error) from error
+        except NoConnectionError as error:
+            raise StoreUnavailableError("no connection to the database came free") from error
 
     def write(self, work: Work[T]) -> T:
         """Run `work` in a transaction and return its result once it is committed.
@@ -70,7 +97,11 @@ class Transactions:
             if not self._busy:
                 self._busy = job.leads = True
                 job.wake.set()
-        job.wake.wait()
+        try:
+            job.wake.wait()
+        except BaseException:  # interrupted while waiting: the turn must not stay with a caller that left
+            self._leave(job)
+            raise
         if job.leads:
             try:
                 self._commit_waiting()
@@ -79,6 +110,13 @@ class Transactions:
         if job.error is not None:
             raise job.error
         return cast(T, job.result)
+
+    def _leave(self, job: _Job) -> None:
+        with self._lock:
+            if job in self._queue:
+                self._queue.remove(job)
+        if job.leads:
+            self._hand_over()
 
     def _hand_over(self) -> None:
         """Let the first caller that came meanwhile lead the next batch."""
@@ -94,7 +132,9 @@ class Transactions:
             with self._writing.begin() as connection:
                 return work(connection)
         except (OperationalError, InterfaceError) as error:
-            raise StoreUnavailableError(str(error.orig)) from error
+            raise _translated(error) from error
+        except NoConnectionError as error:
+            raise StoreUnavailableError("no connection to the database came free") from error
 
     def _commit_waiting(self) -> None:
         """Commit up to BATCH waiting jobs together; if that fails, each on its own.

@@ -16,7 +16,7 @@ _COMMON = {
         does printer password phone
     """,
     "fr": """
-        le la les des du un une et est je on pas ne mon ma mes notre nos dans pour avec sur qui que au aux
+        l d j qu le la les des du un une et est je on pas ne mon ma mes notre nos dans pour avec sur qui que au aux
         en ce cette nous vous il elle ca depuis plus svp bonjour merci peut peux marche fonctionne
         imprimante ordinateur ecran reseau telephone courriel passe mot besoin comment panne bloque compte
         impossible connexion dossier toujours
@@ -52,6 +52,8 @@ def guess(text: str) -> str:
             return OTHER
     tokens = words(text)
     scores = {language: sum(token in known for token in tokens) for language, known in _MARKERS.items()}
+    # "le lecteur partagé a disparu": its only accent tells it from English.
+    scores["fr"] += any(accent in text for accent in "éèêëàâçùûîôœ")
     best = max(scores.values())
     if best == 0 or scores["en"] == best:
         return "en"

@@ -1,6 +1,7 @@
 """The main story: a clinician writes, the ticket is stored, decided, and people are told."""
 
 import pytest
+
 from builders import NOON, NOT_MINOR, a_message, a_prediction
 from triage import service
 from triage.store import audit, outbox, tickets
