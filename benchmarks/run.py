@@ -100,10 +100,13 @@ def from_classifiers(records: list[dict[str, Any]]) -> Iterator[Figure]:
 
 def from_cold_start(records: list[dict[str, Any]]) -> Iterator[Figure]:
     targets = {"triage classify": "<= 2.5", "training on the shipped data": "<= 90"}
-    for r in records:
-        yield Figure("cold_start", f"{r['command']}, CPU s", r["cpu_s"], target=targets.get(r["command"], ""))
-    for r in records:
-        yield Figure("cold_start", f"{r['command']}, peak MB", r["peak_mb"])
+    peer = next((r for r in records if r["command"].startswith("import")), {})
+    for field, unit in (("cpu_s", "CPU s"), ("peak_mb", "peak MB")):
+        for r in records:
+            beside = {"peer": peer.get(field), "who": peer["command"]} if "classify" in r["command"] else {}
+            target = targets.get(r["command"], "") if field == "cpu_s" else ""
+            if r is not peer:
+                yield Figure("cold_start", f"{r['command']}, {unit}", r[field], target=target, **beside)
 
 
 def from_intake(records: list[dict[str, Any]]) -> Iterator[Figure]:

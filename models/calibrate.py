@@ -15,6 +15,7 @@ from models.compiled import Array, softmax
 BINS = 15
 CONFIDENCE = 0.95  # one-sided, for every lower bound
 _BIAS_PENALTY = 1e-3
+_SILENT = 1e-9
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def fit_stack(scores: list[Array], truth: NDArray[np.intp], weigh: Array | None 
     from scipy.optimize import minimize
 
     rows, labels, experts = len(truth), scores[0].shape[1], len(scores)
-    sizes = np.array([max(float(s.std()), 1e-9) for s in scores])
+    sizes = np.array([max(float(s.std()), _SILENT) for s in scores])
     scaled = [s / size for s, size in zip(scores, sizes, strict=True)]
     weigh = np.full(rows, 1 / rows) if weigh is None else weigh / weigh.sum()
 
@@ -55,7 +56,9 @@ def fit_stack(scores: list[Array], truth: NDArray[np.intp], weigh: Array | None 
     bounds = [(0.0, None)] * experts + [(None, None)] * labels
     start = np.concatenate([np.ones(experts), np.zeros(labels)])
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
-    return Stack(found[:experts] / sizes, found[experts:])
+    # An expert that said the same of every row has shown nothing: it gets no say later either.
+    spoke = np.array([float(s.std()) > _SILENT for s in scores])
+    return Stack(np.where(spoke, found[:experts] / sizes, 0.0), found[experts:])
 
 
 def expected_calibration_error(confidence: Array, right: NDArray[np.bool_], bins: int = BINS) -> float:
@@ -106,4 +109,4 @@ def false_alarm_threshold(score: Array, positive: NDArray[np.bool_], share: floa
     """Return the lowest score that at most `share` of the negatives reach."""
     ranked = np.sort(score[~positive])[::-1]
     allowed = int(share * len(ranked))
-    return float(np.nextafter(ranked[allowed], 1.0)) if allowed < len(ranked) else 0.0
+    return float(np.nextafter(ranked[allowed], np.inf)) if allowed < len(ranked) else 0.0

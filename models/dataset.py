@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import sys
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -105,14 +106,17 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield (line, cells), the header first; `-` is stdin, `.gz` is unpacked."""
     csv.field_size_limit(MAX_FIELD)
     reader = csv.reader(io.StringIO(_content(path)), strict=True)
+    begins = 1  # where the row being read begins: an open quote swallows all lines after it
     try:
         header = next(reader, [])
+        begins = reader.line_num + 1
         yield 1, [cell.strip().lstrip("\ufeff") for cell in header]
         for cells in reader:
             if cells:
                 yield reader.line_num, cells
+            begins = reader.line_num + 1
     except csv.Error as error:
-        raise DatasetError(f"{path}:{reader.line_num}: {error}") from None
+        raise DatasetError(f"{path}:{begins}: {error}") from None
 
 
 def _content(path: Path) -> str:
@@ -123,9 +127,9 @@ def _content(path: Path) -> str:
             data = gzip.decompress(path.read_bytes())
         else:
             data = path.read_bytes()
-        return data.decode("utf-8-sig")
-    except OSError as error:
-        raise DatasetError(f"{path}: {error.strerror or error}") from None
+        return data.decode("utf-8").removeprefix("\ufeff")
+    except (OSError, EOFError, zlib.error) as error:
+        raise DatasetError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise DatasetError(f"{path}:{line}: is not UTF-8") from None
@@ -153,6 +157,8 @@ def near_duplicates(texts: Sequence[str], threshold: float = 0.8) -> list[tuple[
     """Return pairs of rows whose character TF-IDF cosine is at least `threshold`."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
+    if not any(text.strip() for text in texts):
+        return []
     matrix = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True).fit_transform(texts)
     pairs = []
     for start in range(0, matrix.shape[0], 512):

@@ -62,5 +62,7 @@ def coverage(confidence: Array, right: NDArray[np.bool_], precision: float) -> f
         return 0.0
     order = np.argsort(-confidence)
     reached = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    enough = np.flatnonzero(reached >= precision)
+    # No threshold can part rows of the same confidence.
+    last_of_ties = np.append(np.diff(confidence[order]) != 0, True)
+    enough = np.flatnonzero((reached >= precision) & last_of_ties)
     return float((enough[-1] + 1) / len(order)) if len(enough) else 0.0

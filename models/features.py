@@ -30,11 +30,10 @@ _LONG_NUMBER = re.compile(r"\d{4,}")
 
 def prepare(text: str) -> str:
     """Return the text that both views of words start from: lower case, no accents, no identifiers."""
-    text = _LONG_NUMBER.sub("0000", _PLACEHOLDER.sub(r" masked\1 ", text).replace("_", " "))
-    text = text.lower()
-    if text.isascii():
-        return text
-    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    text = _PLACEHOLDER.sub(r" masked\1 ", text)
+    if not text.isascii():
+        text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return _LONG_NUMBER.sub("0000", text.lower().replace("_", " "))
 
 
 def char_ngrams(padded: str) -> list[str]:

@@ -43,7 +43,7 @@ def unpack(blob: bytes, expected: str, key: bytes) -> Compiled:
     The digest is checked first, because joblib runs whatever code the bytes hold.
     Raises TamperedModelError, or ModelUnavailableError for another format.
     """
-    if not hmac.compare_digest(digest(blob, key), expected):
+    if not hmac.compare_digest(digest(blob, key).encode(), expected.encode()):
         raise TamperedModelError("the model was altered, or signed with another TRIAGE_SECRET_KEY")
     content = joblib.load(io.BytesIO(blob))
     if content.get("format") != FORMAT:

@@ -28,8 +28,8 @@ from models.calibrate import (
 )
 from models.classifier import security_score
 from models.compiled import Array, Compiled, Meaning, View, softmax
-from models.dataset import OUT_OF_SCOPE, Example, check_labels
-from models.features import Encoder, Floats, encode, lexical_features
+from models.dataset import OUT_OF_SCOPE, DatasetError, Example, check_labels
+from models.features import WORD, Encoder, Floats, encode, lexical_features, prepare
 from triage.policy import SECURITY_CATEGORY
 
 FOLDS = 5
@@ -83,6 +83,8 @@ def train(examples: Sequence[Example], using: Encoder | None, progress: Step = _
     the label of what belongs to none. Raises DatasetError otherwise.
     """
     check_labels(examples, "training data")
+    if not any(WORD.search(prepare(example.text)) for example in examples):
+        raise DatasetError("training data: text: holds no word of two letters or more")
     began = time.process_time()
     with threadpool_limits(1):
         trained = _train(examples, using if len(examples) <= ENCODER_ROWS else None, progress)
@@ -95,7 +97,7 @@ def _train(examples: Sequence[Example], using: Encoder | None, progress: Step) -
     steps = FOLDS + 2
     progress("meaning", 0, steps)
     meaning = encode(texts, using) if using else None
-    folds = _folds(examples)
+    folds = _folds(examples, questions)
     held_out = [_Margins.empty(q, len(texts), meaning is not None) for q in questions]
     for number, (rest, fold) in enumerate(folds):
         progress(f"fold {number + 1}", number + 1, steps)
@@ -132,7 +134,7 @@ def _questions(examples: Sequence[Example]) -> Iterator[_Question]:
             yield _Question(name, ("no", "yes"), truth)
 
 
-def _folds(examples: Sequence[Example]) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+def _folds(examples: Sequence[Example], questions: list[_Question]) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Split so that no author is on both sides; without authors, by label alone.
 
     A split whose fitting side would miss a label falls back to the same: the label's
@@ -142,10 +144,10 @@ def _folds(examples: Sequence[Example]) -> list[tuple[NDArray[np.intp], NDArray[
 
     labels = np.array([example.label for example in examples])
     authors = np.array([example.author for example in examples])
-    if len(set(authors)) >= 2 * FOLDS:
+    if len(set(authors)) >= FOLDS:
         grouped = GroupKFold(FOLDS, shuffle=True, random_state=SEED)
         splits = list(grouped.split(labels, labels, authors))
-        if all(set(labels[rest]) == set(labels) for rest, _ in splits):
+        if all(set(q.truth[rest]) == set(q.truth) for rest, _ in splits for q in questions):
             return splits
     return list(StratifiedKFold(min(FOLDS, _most(labels)), shuffle=True, random_state=SEED).split(labels, labels))
 

@@ -118,7 +118,7 @@ _FLOOR = {
 }
 
 _WORD = re.compile(r"[^\W_]+")
-_LEET = str.maketrans("01345$@7", "oieasssat"[:8])
+_LEET = str.maketrans("013457", "oieast")
 # Letters of other alphabets that look like Latin ones, enough for disguised danger words.
 _LOOKALIKE = str.maketrans(
     "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u04bb\u0501\u051b\u0261\u03b1\u03bf\u03c1\u03c5\u03bd\u03b9\u043a\u043c\u0442\u0432\u043d",
@@ -180,9 +180,10 @@ class Lexicon:
         """Return the names of all phrases found per kind, in order of appearance, each once."""
         found: dict[str, dict[str, None]] = {}
         for at, token in enumerate(tokens):
-            for kind, phrase in self._index.get(token[:3], ()):
-                if phrase.matches(tokens, at):
-                    found.setdefault(kind, {})[phrase.name] = None
+            for start in {token[:1], token[:2], token[:3]}:  # a stem such as "or*" may be shorter than three
+                for kind, phrase in self._index.get(start, ()):
+                    if phrase.matches(tokens, at):
+                        found.setdefault(kind, {})[phrase.name] = None
         return {kind: tuple(names) for kind, names in found.items()}
 
 
@@ -191,7 +192,7 @@ def _parts(raw: str) -> list[str]:
         return [raw]
     star = "*" if raw.endswith("*") else ""
     parts = words(raw.rstrip("*"))
-    return [*parts[:-1], parts[-1] + star]
+    return [*parts[:-1], parts[-1] + star] if parts else []
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from triage.policy import DOWNTIME_CATEGORY, NEVER_MINOR, SECURITY_CATEGORY, Pol
 from triage.ticket import LANGUAGES, Decision, Facts, Level, Prediction, Priority, Reason, Route, Ticket
 
 OUT_OF_SCOPE_LIMIT = 0.5  # more likely than not no IT request
+NEVER = 1.01  # the threshold of what was never measured: no confidence reaches it
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Case:
 
     def sure(self, purpose: str) -> bool:
         """Tell whether the first guess reaches the threshold the model measured for `purpose`."""
-        return self.prediction.confidence >= self.prediction.thresholds.get(purpose, 1.0)
+        return self.prediction.confidence >= self.prediction.thresholds.get(purpose, NEVER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def minor(case: Case) -> Verdict | None:
     slug = case.category
     if slug is None or slug in NEVER_MINOR or not case.policy.categories[slug].minor:
         return None
-    needed = max(case.policy.categories[slug].threshold, case.prediction.thresholds.get(f"auto:{slug}", 1.0))
+    needed = max(case.policy.categories[slug].threshold, case.prediction.thresholds.get(f"auto:{slug}", NEVER))
     article = case.facts.article
     if case.prediction.confidence < needed or not article or _objections(case):
         return None
@@ -121,9 +122,9 @@ def routed(case: Case) -> Verdict:
 RULES: tuple[Callable[[Case], Verdict | None], ...] = (
     security,
     maybe_security,
-    known_incident,
     cannot_judge,
     unsure,
+    known_incident,
     minor,
     routed,
 )
@@ -188,7 +189,8 @@ def _priority(case: Case, verdict: Verdict) -> tuple[Priority, tuple[Reason, ...
 
 def _impact(case: Case, verdict: Verdict) -> tuple[Level, tuple[Reason, ...]]:
     if case.facts.outage_cues or verdict.route is Route.INCIDENT:
-        return Level.HIGH if verdict.category == DOWNTIME_CATEGORY else Level.MEDIUM, ()
+        level = Level.HIGH if verdict.category == DOWNTIME_CATEGORY else Level.MEDIUM
+        return level, tuple(Reason("impact_unit", cue) for cue in case.facts.outage_cues[:1])
     if case.ticket.impact.whole_unit:
         return Level.MEDIUM, (Reason("impact_unit", "answer"),)
     if case.ticket.impact.whole_unit is None and case.facts.wide_cues:
@@ -199,13 +201,13 @@ def _impact(case: Case, verdict: Verdict) -> tuple[Level, tuple[Reason, ...]]:
 def _urgency(case: Case, verdict: Verdict) -> tuple[Level, tuple[Reason, ...]]:
     answers = case.ticket.impact
     usual = case.policy.categories[verdict.category].urgency if verdict.category else Level.MEDIUM
+    if case.facts.harm_cues or case.prediction.maybe_harm:
+        seen = case.facts.harm_cues[0] if case.facts.harm_cues else _percent(case.prediction.p_harm)
+        return Level.HIGH, (Reason("urgency_care", seen),)
     if answers.affects_care:
         if answers.other_device:
             return _at_least(usual, Level.MEDIUM), (Reason("urgency_workaround"),)
         return Level.HIGH, (Reason("urgency_care", "answer"),)
-    if case.facts.harm_cues or case.prediction.maybe_harm:
-        seen = case.facts.harm_cues[0] if case.facts.harm_cues else _percent(case.prediction.p_harm)
-        return Level.HIGH, (Reason("urgency_care", seen),)
     if answers.other_device and usual is Level.HIGH:
         return Level.MEDIUM, (Reason("urgency_workaround"),)
     return usual, ()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from triage.policy import WEEKDAYS, Calendar
 
-_YEARS_AHEAD = 3 * 366  # a calendar with no open day in three years has none at all
+_NEVER = 3 * 366  # days without an open one, after which a calendar has none at all
 
 
 def due(start: datetime, minutes: int, calendar: Calendar, zone: ZoneInfo) -> datetime:
@@ -21,17 +21,20 @@ def due(start: datetime, minutes: int, calendar: Calendar, zone: ZoneInfo) -> da
     if calendar.always:
         return start + left
     local = start.astimezone(zone)
-    for ahead in range(_YEARS_AHEAD):
-        day = (local + timedelta(days=ahead)).date()
-        if WEEKDAYS[day.weekday()] not in calendar.days or day in calendar.holidays:
+    day, closed = local.date(), 0
+    while closed < _NEVER:
+        today, day = day, day + timedelta(days=1)
+        if WEEKDAYS[today.weekday()] not in calendar.days or today in calendar.holidays:
+            closed += 1
             continue
-        opens = datetime.combine(day, calendar.opens, zone)
-        closes = datetime.combine(day, calendar.closes, zone)
-        begin = max(opens, local)
+        closed = 0
+        # In UTC, because Python subtracts two times of one zone by the wall clock: on the day of a clock
+        # change an hour would be lost or counted twice.
+        opens = datetime.combine(today, calendar.opens, zone).astimezone(UTC)
+        closes = datetime.combine(today, calendar.closes, zone).astimezone(UTC)
+        begin = max(opens, local.astimezone(UTC))
         if begin >= closes:
             continue
-        # Same-zone subtraction in Python ignores offsets, which is what opening hours mean:
-        # a day with a clock change still opens and closes by the clock on the wall.
         if left <= closes - begin:
             return (begin + left).astimezone(start.tzinfo)
         left -= closes - begin

@@ -146,14 +146,15 @@ class Knowledge:
         in the text, longer symptoms winning ties; the category's general article
         stands in where no symptom is found whole or nearly so.
         """
-        seen = frozenset(words(text)) - _COMMON
+        seen = frozenset(words(text))
         spoken = language if language in LANGUAGES else "en"
         best, chosen = 0.0, ""
         for article in self.articles.values():
             if article.category == category and article.language == spoken:
                 score = _score(article.symptoms, seen)
-                if article.general:
-                    score = max(score, _GENERAL)
+                if article.general:  # stands in where nothing fits, and loses every tie
+                    score = max(_GENERAL, score * 0.999)
+
                 if score > best:
                     best, chosen = score, article.slug
         return chosen
@@ -164,14 +165,15 @@ def _score(symptoms: tuple[str, ...], seen: frozenset[str]) -> float:
     for symptom in symptoms:
         wanted = _content(symptom)
         share = len(wanted & seen) / len(wanted) if wanted else 0.0
-        if share >= 0.67:  # two words out of three: one shared word is chance
+        if share * 3 >= 2:  # two words out of three: one shared word is chance
             best = max(best, share * (1 + len(wanted) / 10))
     return best
 
 
 @lru_cache(maxsize=4096)
 def _content(symptom: str) -> frozenset[str]:
-    return frozenset(words(symptom)) - _COMMON
+    all_words = frozenset(words(symptom))
+    return (all_words - _COMMON) or all_words  # "pas de son" is made of common words alone
 
 
 def load(folder: Path | None = None) -> Knowledge:
@@ -185,9 +187,13 @@ def load(folder: Path | None = None) -> Knowledge:
 
 def _read(path: Path) -> Article:
     slug, _, language = path.stem.rpartition(".")
+    if not slug or language not in LANGUAGES:
+        raise ArticleError(f"{path}: the name must end in .en.md or .fr.md")
     try:
         _, front, body = path.read_text(encoding="utf-8").split("---\n", 2)
         meta = yaml.safe_load(front)
+        if not isinstance(meta["symptoms"], list):
+            raise TypeError("symptoms must be a list")
         return Article(
             slug=slug,
             language=language,
@@ -200,5 +206,5 @@ def _read(path: Path) -> Article:
             general=bool(meta.get("general", False)),
             body=body.strip(),
         )
-    except (ValueError, KeyError, TypeError, yaml.YAMLError, UnicodeDecodeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, OSError, yaml.YAMLError) as error:
         raise ArticleError(f"{path}: {type(error).__name__}: {error}") from None

@@ -105,7 +105,8 @@ def notices_for(ticket: Ticket, decision: Decision, policy: Policy, knowledge: K
             text=_answer(ticket, decision, policy, knowledge),
         )
         notices.append(answer)
-    if decision.route is not Route.AUTO_RESOLVE:  # a fix that works costs the team nothing, not even a glance
+    # A guided fix that works costs the team nothing, not even a glance; but somebody must always be told.
+    if decision.route is not Route.AUTO_RESOLVE or not notices:
         notices.append(_card(ticket, decision, policy))
     return notices
 
@@ -163,7 +164,8 @@ def _moment(at: datetime | None, policy: Policy, language: str) -> str:
         return "?"
     local = at.astimezone(policy.zone)
     if language == "fr":
-        return f"le {local.day} {_MONTHS_FR[local.month - 1]} à {local.hour} h {local.minute:02d}"
+        day = "1er" if local.day == 1 else str(local.day)
+        return f"le {day} {_MONTHS_FR[local.month - 1]} à {local.hour} h {local.minute:02d}"
     return f"{local:%b} {local.day}, {local:%H:%M}"
 
 

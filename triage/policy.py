@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, time, timedelta
@@ -58,6 +59,14 @@ class Calendar(_Frozen):
     opens: time = time(8)
     closes: time = time(17)
     holidays: tuple[date, ...] = ()
+
+    @field_validator("opens", "closes", mode="before")
+    @classmethod
+    def _clock(cls, value: object) -> object:
+        # YAML reads 07:00 without quotes as the number 420, which would silently become seven minutes past midnight.
+        if not isinstance(value, str | time) or (isinstance(value, str) and not re.fullmatch(r"\d\d:\d\d", value)):
+            raise ValueError('must be a time in quotes, such as "07:00"')
+        return value
 
     @field_validator("days")
     @classmethod
@@ -208,9 +217,36 @@ def _parse(path: Path) -> tuple[dict[str, Any], dict[tuple[str | int, ...], int]
         line = mark.line + 1 if mark else 1
         problem = getattr(error, "problem", None) or "not valid YAML"
         raise PolicyError(f"{path}:{line}: {problem}") from None
+    except (ValueError, RecursionError) as error:  # a date such as 2026-02-30, or nesting without end
+        raise PolicyError(f"{path}:1: not valid YAML: {error}") from None
+    if (twice := _written_twice(node)) is not None:
+        raise PolicyError(f"{path}:{twice[0]}: {twice[1]}: is written twice, and only one would count")
     if not isinstance(data, dict) or "hash" in data:
         raise PolicyError(f"{path}:1: must be a mapping of version, teams, categories and so on")
-    return data, dict(_lines(node))
+    try:
+        return data, dict(_lines(node))
+    except RecursionError:
+        raise PolicyError(f"{path}:1: an anchor contains itself") from None
+
+
+def _written_twice(node: Any) -> tuple[int, str] | None:
+    """Return line and name of the first key that one mapping holds twice: YAML would silently drop the first."""
+    waiting, visited = [node], set()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in visited:
+            continue
+        visited.add(id(one))
+        if isinstance(one, yaml.MappingNode):
+            seen: set[str] = set()
+            for key, value in one.value:
+                if key.value in seen:
+                    return key.start_mark.line + 1, key.value
+                seen.add(key.value)
+                waiting.append(value)
+        elif isinstance(one, yaml.SequenceNode):
+            waiting += one.value
+    return None
 
 
 def _lines(node: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], int]]:
@@ -225,10 +261,14 @@ def _lines(node: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[
 
 
 def _refusal(path: Path, lines: dict[tuple[str | int, ...], int], faults: list[Fault]) -> PolicyError:
+    # YAML may read a key as a number; the file's own spelling is text.
+    spelt = {tuple(map(str, where)): number for where, number in lines.items()}
+
     def line(where: tuple[str | int, ...]) -> int:
-        while where and where not in lines:
-            where = where[:-1]
-        return lines.get(where, 1)
+        key = tuple(map(str, where))
+        while key and key not in spelt:
+            key = key[:-1]
+        return spelt.get(key, 1)
 
     rows = sorted((line(f.path), ".".join(map(str, f.path)), f.reason) for f in faults)
     return PolicyError("\n".join(f"{path}:{number}: {where}: {reason}" for number, where, reason in rows))
@@ -278,7 +318,8 @@ def _matrix_faults(policy: Policy) -> Iterator[Fault]:
         row = policy.priorities.get(impact, {})
         if missing := [level for level in levels if level not in row]:
             yield Fault(("priorities", str(impact)), f"{', '.join(missing)} missing")
-            return
+    if any(len(policy.priorities.get(impact, {})) < len(levels) for impact in levels):
+        return
     rows = [[policy.priorities[impact][urgency] for urgency in levels] for impact in levels]
     for name, lines in (("urgency", rows), ("impact", [list(column) for column in zip(*rows, strict=True)])):
         if any(line != sorted(line, reverse=True) for line in lines):

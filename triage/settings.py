@@ -21,10 +21,10 @@ class SettingsError(Exception):
 class Settings(BaseSettings):
     """Everything an operator can set, with the defaults of one small machine."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     home: Path = Field(default=Path("var"), validation_alias="TRIAGE_HOME")
-    database_url: str = Field(default="", validation_alias="TRIAGE_DATABASE_URL")
+    database_url: str = Field(default="", repr=False, validation_alias="TRIAGE_DATABASE_URL")
     secret_key: SecretStr = Field(default=SecretStr(""), validation_alias="TRIAGE_SECRET_KEY")
     env: Literal["development", "production"] = Field(default="development", validation_alias="TRIAGE_ENV")
     policy: Path | None = Field(default=None, validation_alias="TRIAGE_POLICY")
@@ -36,7 +36,7 @@ class Settings(BaseSettings):
         key = self.secret_key.get_secret_value()
         if self.env == "production" and len(key) < LEAST_SECRET:
             raise ValueError(f"TRIAGE_SECRET_KEY must have at least {LEAST_SECRET} characters in production")
-        if self.env == "production" and len(set(key)) < 8:
+        if self.env == "production" and (len(set(key)) < 8 or key in (key + key)[1:-1]):
             raise ValueError("TRIAGE_SECRET_KEY must not be a repeated or default value in production")
         return self
 
@@ -84,14 +84,28 @@ def _kept_secret(home: Path) -> str:
     path = home / "secret.key"
     try:
         home.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        if not (key := path.read_text(encoding="ascii").strip()):
-            raise SettingsError(f"{path} is empty: remove it, or set TRIAGE_SECRET_KEY") from None
-        return key
+        if not path.exists():
+            _make_secret(path)
+        key = path.read_text(encoding="ascii").strip()
     except OSError as error:
-        raise SettingsError(f"TRIAGE_HOME: {home} cannot be used: {error}") from None
-    key = secrets.token_urlsafe(48)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(key)
+        raise SettingsError(
+            f"TRIAGE_HOME: {error.filename or path} cannot be used: {error.strerror or error}"
+        ) from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path} is not a key: remove it, or set TRIAGE_SECRET_KEY") from None
+    if not key:
+        raise SettingsError(f"{path} is empty: remove it, or set TRIAGE_SECRET_KEY")
     return key
+
+
+def _make_secret(path: Path) -> None:
+    """Write a new key whole or not at all: two processes that start together must read the same one."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(48))
+    try:
+        os.link(draft, path)  # fails where the other process was quicker
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

@@ -67,6 +67,7 @@ RULE_TABLE = [
     pytest.param(
         "cannot_judge", {"ticket": a_ticket(withheld=True)}, Route.HUMAN_REVIEW, "withheld", id="withheld text"
     ),
+    pytest.param("cannot_judge", {"ticket": a_ticket("")}, Route.HUMAN_REVIEW, "no_text", id="no text"),
     pytest.param("cannot_judge", {"prediction": NO_MODEL}, Route.HUMAN_REVIEW, "no_model", id="no model"),
     pytest.param(
         "cannot_judge",
@@ -145,6 +146,7 @@ def test_the_greater_harm_is_decided_first(code, ticket, prediction, facts):
     ("ticket", "prediction"),
     [
         pytest.param(a_ticket(withheld=True), NO_MODEL, id="withheld before no model"),
+        pytest.param(a_ticket(""), NO_MODEL, id="no text before no model"),
         pytest.param(a_ticket(language="other"), NO_MODEL, id="no model before unknown language"),
         pytest.param(a_ticket(language="other"), UNSURE, id="unknown language before unsure"),
         pytest.param(a_ticket(), a_prediction(confidence=0.4, p_out_of_scope=0.9), id="out of scope before unsure"),
@@ -577,6 +579,7 @@ FLOOR = [
     pytest.param({"ticket": {"impact": impact(affects_care=True)}}, id="care is affected"),
     pytest.param({"ticket": {"impact": impact(whole_unit=True)}}, id="the whole unit"),
     pytest.param({"ticket": {"withheld": True}}, id="withheld text"),
+    pytest.param({"ticket": {"text": ""}}, id="no text"),
     pytest.param({"ticket": {"language": "other"}}, id="unknown language"),
     pytest.param({"prediction": {"error": "broken"}}, id="an error"),
     pytest.param({"prediction": {"top": ()}}, id="no guess"),
