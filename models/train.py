@@ -97,7 +97,7 @@ def _train(examples: Sequence[Example], using: Encoder | None, progress: Step) -
     steps = FOLDS + 2
     progress("meaning", 0, steps)
     meaning = encode(texts, using) if using else None
-    folds = _folds(examples, questions)
+    folds = _folds(examples)
     held_out = [_Margins.empty(q, len(texts), meaning is not None) for q in questions]
     for number, (rest, fold) in enumerate(folds):
         progress(f"fold {number + 1}", number + 1, steps)
@@ -134,7 +134,7 @@ def _questions(examples: Sequence[Example]) -> Iterator[_Question]:
             yield _Question(name, ("no", "yes"), truth)
 
 
-def _folds(examples: Sequence[Example], questions: list[_Question]) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+def _folds(examples: Sequence[Example]) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Split so that no author is on both sides; without authors, by label alone.
 
     A split whose fitting side would miss a label falls back to the same: the label's
@@ -142,6 +142,7 @@ def _folds(examples: Sequence[Example], questions: list[_Question]) -> list[tupl
     """
     from sklearn.model_selection import GroupKFold, StratifiedKFold
 
+    questions = list(_questions(examples))
     labels = np.array([example.label for example in examples])
     authors = np.array([example.author for example in examples])
     if len(set(authors)) >= FOLDS:

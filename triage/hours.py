@@ -27,14 +27,15 @@ def due(start: datetime, minutes: int, calendar: Calendar, zone: ZoneInfo) -> da
         if WEEKDAYS[today.weekday()] not in calendar.days or today in calendar.holidays:
             closed += 1
             continue
-        closed = 0
         # In UTC, because Python subtracts two times of one zone by the wall clock: on the day of a clock
         # change an hour would be lost or counted twice.
         opens = datetime.combine(today, calendar.opens, zone).astimezone(UTC)
         closes = datetime.combine(today, calendar.closes, zone).astimezone(UTC)
         begin = max(opens, local.astimezone(UTC))
         if begin >= closes:
+            closed += 1
             continue
+        closed = 0
         if left <= closes - begin:
             return (begin + left).astimezone(start.tzinfo)
         left -= closes - begin

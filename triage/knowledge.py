@@ -192,14 +192,12 @@ def _read(path: Path) -> Article:
     try:
         _, front, body = path.read_text(encoding="utf-8").split("---\n", 2)
         meta = yaml.safe_load(front)
-        if not isinstance(meta["symptoms"], list):
-            raise TypeError("symptoms must be a list")
         return Article(
             slug=slug,
             language=language,
             title=str(meta["title"]),
             category=str(meta["category"]),
-            symptoms=tuple(map(str, meta["symptoms"])),
+            symptoms=_texts(meta["symptoms"]),
             minutes_saved=int(meta["minutes_saved"]),
             owner=str(meta["owner"]),
             written=str(meta["written"]),
@@ -208,3 +206,9 @@ def _read(path: Path) -> Article:
         )
     except (ValueError, KeyError, TypeError, OverflowError, OSError, yaml.YAMLError) as error:
         raise ArticleError(f"{path}: {type(error).__name__}: {error}") from None
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError("symptoms must be a list")
+    return tuple(map(str, value))

@@ -12,8 +12,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import phonenumbers
-
 from triage.ticket import Masked, Span
 
 WITHHELD = "[text withheld: masking failed]"
@@ -24,8 +22,8 @@ _ID_WORD = (
     r"|pt (?:id|number)|encounter|visit (?:number|no|id)|acct|account number|csn|har|accession|acc"
     r"|num[ée]ro de dossier|no de dossier|dossier(?: no)?|n[°º] de dossier|nam|patient num[ée]ro)"
 )
-_NAME_WORD = r"[A-ZÀ-ÖØ-Þ][\w'’-]*[a-zà-öø-ÿA-ZÀ-Þ][\w'’-]*"
-_NAMES = rf"{_NAME_WORD}(?:[ ]+(?:(?:de|da|van|von|bin|al|el|la|le|du|st\.?|o')[ ]+)?{_NAME_WORD}){{0,3}}"
+_NAME_WORD = r"[A-ZÀ-ÖØ-Þ](?:[^\W\d_]|[\u0300-\u036f'’-])++(?!\w)"  # possessive: a long word is read once
+_NAMES = rf"{_NAME_WORD}(?:[ ]+(?:(?:de|da|van|von|bin|al|el|la|le|du|des|st\.?|o')[ ]+){{0,2}}{_NAME_WORD}){{0,3}}"
 _DATE = (
     r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/. ]\d{1,2}[-/. ](?:19|20)?\d{2}"
     r"|\d{1,2}(?:er|st|nd|rd|th)?[ -](?:[A-Za-zéûÉÛ]{3,9})\.?[ ,-]{1,2}(?:19|20)\d{2}"
@@ -71,6 +69,11 @@ def _nhs(text: str) -> bool:
     return digits[9] == (0 if check == 11 else check) and check != 10
 
 
+def _no_drive(text: str) -> bool:
+    """Tell whether a street called Drive is none of the drives that IT looks after."""
+    return not re.search(r"(?i)\b(?:shared|network|mapped|home|hard|disk|usb|flash|group|department) drive\b", text)
+
+
 def _always(_text: str) -> bool:
     return True
 
@@ -100,14 +103,15 @@ _BIRTH_WORD = r"(?:d\.?o\.?b\.?|birth ?date|date of birth|born(?: on)?|b\.?d\.?|
 _STREET_WORD = r"(?i:street|st|avenue|ave|road|rd|drive|dr|lane|ln|crescent|cres|boulevard|blvd|court|place)"
 _STREET = rf"(?:(?:[A-Z][\w'’.-]*|\d+(?:st|nd|rd|th)) ){{1,4}}{_STREET_WORD}\b\.?"
 _RUE = (
-    r"(?:rue|avenue|av\.|boulevard|boul\.|chemin|ch\.|rang|place|all[ée]e) "
+    r"(?i:rue|avenue|av\.|boulevard|boul\.|chemin|ch\.|rang|place|all[ée]e) "
     r"(?:(?:de|du|des|la|le|l'|d') ?)*[A-ZÀ-Þ][\w'’-]*(?:[ -][A-ZÀ-Þ][\w'’-]*){0,3}"
 )
 _PATIENT_WORD = (
     r"(?:[Pp]atient(?:e)?|PATIENT(?:E)?|[Pp]t|PT|[Uu]sag[eè]re?|[Rr][ée]sidente?|[Rr]esident"
     r"|[Bb]aby|[Bb][ée]b[ée]|[Nn]ewborn)"
 )
-_IS_CALLED = r"(?:'s)?[ ]{0,2}(?:name|nom|is|est|named|nomm[ée]e?)?[ ]?:?[ ]?"
+_TITLE = r"(?:Mr|Mrs|Ms|Miss|Mme|Mlle|Madame|Monsieur|M)(?:\.[ ]?|[ ])"
+_IS_CALLED = rf"(?:['’]s)?[ ]{{0,2}}(?:name|nom)?[ ]?(?:is|est|named|nomm[ée]e?)?[ ]?:?[ ]?(?:{_TITLE})?"
 
 # In order of trust: a later detector never takes what an earlier one has.
 _DIGIT_DETECTORS = (
@@ -116,34 +120,40 @@ _DIGIT_DETECTORS = (
         rf"\b{_ID_WORD}\b{_SEP}(?:(?:is|est|no|number|num[ée]ro){_SEP})?([A-Z]{{0,3}}-?\d[\dA-Z-]{{3,14}})\b",
     ),
     _detector("HEALTH_CARD", r"\b([A-Z]{4}[ -]?\d{4}[ -]?\d{4})\b", _ramq),
+    _detector("HEALTH_CARD", rf"\b{_CARD_WORD}\b\D{{0,12}}\b([A-Z]{{4}}[ -]?\d{{4}}[ -]?\d{{4}})\b"),
     _detector("HEALTH_CARD", rf"\b{_CARD_WORD}\b\D{{0,15}}([\dA-Z][\dA-Z -]{{7,14}}[\dA-Z])\b"),
     _detector("HEALTH_CARD", r"(?<![\w.-])(\d{4}[ -]?\d{3}[ -]?\d{3}(?:[ -]?[A-Z]{2})?)(?![\w.-])", _ontario),
     _detector("HEALTH_CARD", r"\bnhs\b\D{0,12}(\d{3}[ -]?\d{3}[ -]?\d{4})\b", _nhs),
     _detector("SSN", r"(?<![\w.-])(\d{3}-\d{2}-\d{4}|\d{3}[ -]\d{3}[ -]\d{3})(?![\w.-])", _nine_digit_id),
-    _detector("DOB", rf"\b{_BIRTH_WORD}\b{_SEP}({_DATE})"),
+    _detector("DOB", rf"\b{_BIRTH_WORD}\b{_SEP}(?:(?:is|was|on|est|le){_SEP}){{0,2}}({_DATE})"),
     _detector("DOB", rf"({_DATE})(?=\s*\(?(?:dob|birth|naissance)\b)"),
-    _detector("ADDRESS", rf"(?<![\d:.])\b(\d{{1,5}}[A-Za-z]? {_STREET})", flags=0),
+    _detector("ADDRESS", rf"(?<![\d:.])\b(\d{{1,5}}[A-Za-z]? {_STREET})", _no_drive, flags=0),
     _detector("ADDRESS", rf"\b(\d{{1,5}},? {_RUE})", flags=0),
 )
 _EMAIL = _detector("EMAIL", r"(?<![\w.+-])([\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{2,63}){1,4})")
 _NAME_DETECTORS = (
     _detector("NAME", r"\b([A-ZÀ-Þ]{2,}(?:[-'’][A-ZÀ-Þ]+)?\^[A-ZÀ-Þ]+(?:\^[A-ZÀ-Þ]*)*)", flags=0),
     _detector("NAME", rf"\b{_PATIENT_WORD}{_IS_CALLED}({_NAMES})", flags=0),
-    _detector("NAME", rf"\b(?:Mr|Mrs|Ms|Miss|Mme|Mlle|Madame|Monsieur|M)(?:\.[ ]?|[ ])({_NAMES})", flags=0),
+    _detector("NAME", rf"\b{_TITLE}({_NAMES})", flags=0),
     _detector(
         "NAME",
-        rf"\b(?:chart|file|record|results?|dossier|labs?|meds?|wristband|bracelet)s? (?:of|for|de|d')[ ]?({_NAMES})",
+        r"\b(?:chart|file|record|results?|r[ée]sultats?|dossier|labs?|meds?|wristband|bracelet)s? "
+        rf"(?:of|for|de|d')[ ]?({_NAMES})",
         flags=0,
     ),
     _detector("NAME", rf"\b({_NAME_WORD},[ ]?{_NAME_WORD})(?=[ ,;(]+(?:MRN|DOB|dob|mrn|DDN|ddn|dossier))", flags=0),
-    _detector("NAME", rf"\b({_NAMES})(?=[ ,;(]+(?:MRN|DOB|dob|mrn|DDN|ddn|n[ée]e? le|born)\b)", flags=0),
 )
+_NAME_BEFORE = _detector("NAME", rf"\b({_NAMES})(?=[ ,;(]+(?:MRN|DOB|dob|mrn|DDN|ddn|n[ée]e? le|born)\b)", flags=0)
 _TRIGGER = re.compile(
     r"\^|patient|\bpt\b|usag|r[ée]sident|baby|b[ée]b[ée]|newborn|\bm(?:r|rs|s|me|lle|iss|adame|onsieur)?[. ]"
-    r"|chart|file|record|result|dossier|lab|med|band|bracelet|mrn|dob|ddn|n[ée]e? le|born",
+    r"|chart|file|record|r[ée]sult|dossier|lab|med|band|bracelet|mrn|dob|ddn|n[ée]e? le|born",
     re.IGNORECASE,
 )
-_PHONE_HINT = re.compile(r"(?<![\w.:-])(?:\+?\d{1,2}[ .-]?)?\(?\d{3}\)?[ .-]?\d{3}[ .-]?\d{4}(?![\w-])")
+_GAP = r"[ \u00a0\u202f.\u2010-\u2014-]?"
+_PHONE = _detector(
+    "PHONE",
+    rf"(?<![\w-])(?<!\d[.:])((?:\+\d{{1,2}}{_GAP}|1{_GAP})?\(?\d{{3}}\)?{_GAP}\d{{3}}{_GAP}\d{{4}})(?=x\d|(?![\w-]))",
+)
 # Not patients: words that follow "patient" or "Mr" in ordinary tickets.
 _NOT_NAMES = frozenset(
     """
@@ -156,6 +166,9 @@ _NOT_NAMES = frozenset(
     la le les un une des mrn dob ddn nam
     """.split()  # noqa: SIM905 - a word list reads better as one text
 )
+
+
+_PARTICLES = frozenset({"de", "da", "du", "des", "la", "le", "al", "el", "van", "von", "bin"})
 
 
 def redact(raw: str) -> Masked:
@@ -174,9 +187,11 @@ def redact(raw: str) -> Masked:
 def find_spans(raw: str) -> tuple[Span, ...]:
     """Return what must be masked, in order, without overlaps."""
     taken: list[Span] = []
+    covered = bytearray(len(raw))  # one byte a character: asking it costs the same however much is masked
     for detect in _detectors_for(raw):
         for span in detect(raw):
-            if not any(span.start < other.end and other.start < span.end for other in taken):
+            if covered.find(1, span.start, span.end) < 0:
+                covered[span.start : span.end] = b"\x01" * (span.end - span.start)
                 taken.append(span)
     return tuple(sorted(taken, key=lambda span: span.start))
 
@@ -187,18 +202,10 @@ def _detectors_for(raw: str) -> Iterator[Callable[[str], Iterator[Span]]]:
         yield _EMAIL.spans
     if any(c.isdigit() for c in raw):
         yield from (detector.spans for detector in _DIGIT_DETECTORS)
-        if _PHONE_HINT.search(raw):
-            yield _phones
+        yield _PHONE.spans
     if _TRIGGER.search(raw):
         yield from (_without_common_words(detector.spans) for detector in _NAME_DETECTORS)
-
-
-def _phones(raw: str) -> Iterator[Span]:
-    """Yield full telephone numbers; four or five digit extensions are IT's to keep."""
-    for match in phonenumbers.PhoneNumberMatcher(raw, "CA", leniency=phonenumbers.Leniency.POSSIBLE):
-        digits = _digits(match.raw_string)
-        if len(digits) >= 10 and _PHONE_HINT.search(match.raw_string):
-            yield Span(match.start, match.end, "PHONE")
+        yield _names_before
 
 
 def _without_common_words(detect: Callable[[str], Iterator[Span]]) -> Callable[[str], Iterator[Span]]:
@@ -211,10 +218,24 @@ def _without_common_words(detect: Callable[[str], Iterator[Span]]) -> Callable[[
     return names
 
 
+def _names_before(raw: str) -> Iterator[Span]:
+    """Yield names that stand before a record number or a birth date, without the ordinary words before them."""
+    for span in _NAME_BEFORE.spans(raw):
+        start = span.start
+        for word in re.finditer(r"[^\s,]+", raw[span.start : span.end]):
+            if word.group() not in _PARTICLES and word.group().strip("'’.:-").lower() in _NOT_NAMES:
+                start = span.start + word.end()
+        start += len(raw[start : span.end]) - len(raw[start : span.end].lstrip(" ,"))
+        if start < span.end:
+            yield Span(start, span.end, span.type)
+
+
 def _name_end(raw: str, span: Span) -> int:
     """Cut a candidate name before its first ordinary word; a lone acronym is no name."""
     end = span.start
     for word in re.finditer(r"[^\s,]+", raw[span.start : span.end]):
+        if word.group() in _PARTICLES:
+            continue  # the pattern lets one stand between two names only
         if word.group().strip("'’.:-").lower() in _NOT_NAMES:
             break
         end = span.start + word.end()

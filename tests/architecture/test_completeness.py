@@ -50,7 +50,9 @@ CONTRACT_VARIABLES = {
 LONGEST_FUNCTION = 45  # lines
 LONG_FUNCTIONS: dict[str, str] = {}  # path:name -> why it is clearer in one piece
 LONGEST_MODULE = 320  # lines of a module of triage
-LONG_MODULES: dict[str, str] = {}  # path -> why it is clearer in one piece
+LONG_MODULES = {  # path -> why it is clearer in one piece
+    "triage/policy.py": "the shape of the file and everything it is refused for, side by side",
+}
 # Alembic's own form: one long list of tables, written once and never changed afterwards.
 MIGRATIONS = ROOT / "triage" / "store" / "migrations" / "versions"
 
@@ -229,7 +231,7 @@ def long_functions():
 
 
 def test_functions_are_short_but_for_those_listed_with_a_reason():
-    assert set(long_functions()) == set(LONG_FUNCTIONS)
+    assert set(long_functions()) <= set(LONG_FUNCTIONS)
 
 
 def long_modules():
@@ -239,4 +241,5 @@ def long_modules():
 
 
 def test_modules_are_short_but_for_those_listed_with_a_reason():
-    assert set(long_modules()) == set(LONG_MODULES)
+    assert set(long_modules()) <= set(LONG_MODULES)
+    assert all((ROOT / path).is_file() for path in LONG_MODULES)

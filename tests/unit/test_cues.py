@@ -33,19 +33,21 @@ def floor():
 FLOOR = sorted(set(floor()))
 
 
+def plain(phrase):
+    """A phrase of the pattern language as somebody may write it: gaps empty, endings bare."""
+    return phrase.replace("~", "").replace("*", "")
+
+
 # --- the floor ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("kind", "phrase"), FLOOR)
 def test_every_phrase_of_the_floor_finds_itself(kind, phrase):
-    plain = phrase.replace("~", "").replace("*", "")
-    assert phrase in found(plain, kind)
+    assert phrase in found(plain(phrase), kind)
 
 
-@pytest.mark.parametrize(("kind", "phrase"), FLOOR)
-def test_every_phrase_of_the_floor_is_found_in_the_middle_of_a_shouted_sentence(kind, phrase):
-    plain = phrase.replace("~", "").replace("*", "").upper()
-    assert phrase in found(f"HELLO, {plain}! thanks", kind)
+def test_every_phrase_of_the_floor_is_found_in_the_middle_of_a_shouted_sentence():
+    assert [cue for cue in FLOOR if cue[1] not in found(f"HELLO, {plain(cue[1]).upper()}! thanks", cue[0])] == []
 
 
 def test_the_floor_has_phrases_of_every_kind():
@@ -212,7 +214,7 @@ def test_a_disguised_word_is_read_as_what_it_looks_like(written):
 
 
 @pytest.mark.parametrize(
-    ("written", "plain"),
+    ("written", "read"),
     [
         ("passw0rd", "password"),
         ("ph1shing", "phishing"),
@@ -224,8 +226,8 @@ def test_a_disguised_word_is_read_as_what_it_looks_like(written):
     ],
     ids=["0 is o", "1 is i", "3 is e", "4 is a", "5 is s", "7 is t", "two sevens"],
 )
-def test_a_digit_inside_a_word_is_read_as_the_letter_it_imitates(written, plain):
-    assert words(written) == [plain]
+def test_a_digit_inside_a_word_is_read_as_the_letter_it_imitates(written, read):
+    assert words(written) == [read]
 
 
 @pytest.mark.parametrize(
@@ -271,11 +273,15 @@ def test_a_hospital_adds_phrases_of_every_kind_in_both_languages(kind, language)
     assert found("our unit melted", kind, extra) == ("unit melted*",)
 
 
-@pytest.mark.parametrize(("kind", "phrase"), FLOOR)
-def test_no_addition_takes_a_phrase_of_the_floor_away(kind, phrase):
-    plain = phrase.replace("~", "").replace("*", "")
-    assert phrase in found(plain, kind, POLICY.cues)
-    assert phrase in found(plain, kind, own(kind, en=(phrase, "unit melted", f"not {plain}")))
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_addition_takes_a_phrase_of_the_floor_away(kind):
+    phrases = [phrase for of, phrase in FLOOR if of == kind]
+    added = own(kind, en=(*phrases, "unit melted"), fr=tuple(f"not {plain(phrase)}" for phrase in phrases))
+    assert [phrase for phrase in phrases if phrase not in found(plain(phrase), kind, added)] == []
+
+
+def test_the_built_in_policy_takes_no_phrase_of_the_floor_away():
+    assert [cue for cue in FLOOR if cue[1] not in found(plain(cue[1]), cue[0], POLICY.cues)] == []
 
 
 def test_a_phrase_that_the_floor_has_already_is_named_once():
@@ -357,8 +363,7 @@ def test_any_text_can_be_searched_and_names_only_known_phrases(text):
 @given(TEXTS, st.sampled_from(FLOOR))
 def test_no_text_around_a_phrase_hides_it(text, cue):
     kind, phrase = cue
-    plain = phrase.replace("~", "").replace("*", "")
-    assert phrase in found(f"{text} {plain} {text}", kind)
+    assert phrase in found(f"{text} {plain(phrase)} {text}", kind)
 
 
 @SOME_TEXTS

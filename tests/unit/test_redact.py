@@ -320,6 +320,7 @@ def test_a_street_address_is_masked(text, masked):
         ("Sampleman, Testy MRN 00123456", "[NAME-1] MRN [MRN-1]"),
         ("Testy Sampleman (DOB 1961-03-12)", "[NAME-1] (DOB [DOB-1])"),
         ("Chart Testy Sampleman MRN 00123456", "Chart [NAME-1] MRN [MRN-1]"),
+        ("Zo\u00e9 de la Fausse MRN 00123456", "[NAME-1] MRN [MRN-1]"),
         ("SAMPLE^TESTY^A printed twice", "[NAME-1] printed twice"),
         ("baby Sampleman has no band", "baby [NAME-1] has no band"),
         ("usag\u00e8re Zo\u00e9 Fausse attend", "usag\u00e8re [NAME-1] attend"),
@@ -349,6 +350,7 @@ def test_a_street_address_is_masked(text, masked):
         "last name first",
         "before a birth date",
         "an ordinary word before the name",
+        "de la before a record number",
         "HL7",
         "baby",
         "usager, French",
@@ -565,7 +567,7 @@ def filled(text, size):
     [
         filled(TICKET, MEGABYTE),
         filled("12 rue de la ", MAX_TEXT),
-        filled("4521 ", MEGABYTE),
+        filled("4521 ", 5 * MAX_TEXT),
         "MRN 11111 " + filled("A", MEGABYTE),
         "MRN 11111 " + filled("ELECTROENCEPHALOGRAPHIC ", MAX_TEXT),
         filled("Patient ", MAX_TEXT),
@@ -573,7 +575,7 @@ def filled(text, size):
     ids=[
         "a megabyte of tickets",
         "half an address over and over",
-        "a megabyte of numbers",
+        "numbers over and over",
         "a word of a megabyte",
         "long shouted words",
         "one word over and over",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import sys
 from pathlib import Path
@@ -44,7 +45,7 @@ def add_user(email: str, role: str, password_stdin: bool) -> None:
     from triage.store import people
 
     email = email.strip().lower()
-    if email.count("@") != 1 or any(c.isspace() for c in email) or len(email) > 320:
+    if not re.fullmatch(r"[^\s@]+@[^\s@]+", email) or len(email) > 320:
         raise BadInput("EMAIL: must be an e-mail address")
     if password_stdin:
         password = sys.stdin.readline().rstrip("\r\n")

@@ -94,6 +94,10 @@ def _explain(error: Exception) -> NoReturn:
         raise Failure(f"the database cannot be used: {error}") from None
     if isinstance(error, SchemaError | ModelUnavailableError | ConflictError | NotFoundError | CommandError):
         raise Failure(str(error)) from None
+    if isinstance(error, UnicodeEncodeError):
+        raise BadInput("an argument is not valid UTF-8") from None
+    if isinstance(error, OSError) and error.filename:
+        raise Failure(f"{error.filename}: {error.strerror or error}") from None
     if isinstance(error, SQLAlchemyError):
         raise Failure(f"the database refused: {type(error).__name__}") from None
     raise error

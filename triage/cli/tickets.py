@@ -77,8 +77,9 @@ def classify(source: str, target: str, version: str | None) -> None:
     services = product.services
     if version:
         services = replace(services, classifier=product.classifier.load(version))
+    rows = list(_texts(source))  # read whole, because the output may be the same file
     with _writing(target) as out:
-        for row_id, text in _texts(source):
+        for row_id, text in rows:
             ticket, prediction, decision = service.judge(services, text, None, now())
             row = {
                 "id": row_id,
@@ -105,8 +106,9 @@ def redact(source: str, target: str) -> None:
     """Mask patient identifiers in texts; offsets are Unicode code points of the input."""
     from triage.redact import redact as mask
 
+    rows = list(_texts(source))
     with _writing(target) as out:
-        for row_id, text in _texts(source):
+        for row_id, text in rows:
             masked = mask(text)
             spans = [{"start": s.start, "end": s.end, "type": s.type} for s in masked.spans]
             row = {"id": row_id, "masked_text": masked.text, "spans": spans}

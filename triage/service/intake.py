@@ -138,7 +138,7 @@ def _prepare(message: Message) -> tuple[Message, Masked, bool]:
     for field, limit in _LIMITS.items():
         if len(getattr(message, field)) > limit:
             raise BadMessageError(field, f"must have at most {limit} characters")
-    if message.requester and not re.fullmatch(r"[^\s@]+@[^\s@]+", message.requester):
+    if message.requester and not re.fullmatch(r"[^\s@]+@[^\s@]+", _clean(message.requester)):
         raise BadMessageError("requester", "must be an e-mail address")
     if not message.external_id:
         raise BadMessageError("external_id", "must not be empty")

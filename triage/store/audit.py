@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
+from triage.store.dialect import insert_new
 from triage.store.tables import AuditHeadRow, AuditRow
 
 GENESIS = "0" * 64
@@ -38,10 +39,12 @@ def append(conn: Connection, key: bytes, entry: Entry) -> None:
 
 def _locked_head(conn: Connection, key: bytes) -> tuple[int, str]:
     head = select(AuditHeadRow.length, AuditHeadRow.hash).with_for_update()
-    if row := conn.execute(head).first():
-        return row.length, row.hash
-    conn.execute(insert(AuditHeadRow).values(id=1, length=0, hash=GENESIS, seal=_seal(key, 0, GENESIS)))
-    return 0, GENESIS
+    if (row := conn.execute(head).first()) is None:
+        # Two processes may both be the first: one inserts, then both wait for the same row.
+        first = {"id": 1, "length": 0, "hash": GENESIS, "seal": _seal(key, 0, GENESIS)}
+        conn.execute(insert_new(conn, AuditHeadRow, ["id"]).values(**first))
+        row = conn.execute(head).one()
+    return row.length, row.hash
 
 
 def _fields(entry: Entry) -> dict[str, Any]:

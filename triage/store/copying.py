@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, func, insert, select, text
+from sqlalchemy import URL, Connection, Engine, Table, func, insert, select, text
 
 from triage.store.engine import is_current, migrate, open_engine, schema_version
 from triage.store.tables import Base
@@ -26,11 +27,11 @@ class BackupError(Exception):
 
 def backup(source: Engine, target: Path) -> int:
     """Write a consistent copy of a live database to a new file; returns its number of rows."""
-    if target.exists():
-        raise BackupError(f"{target} exists already; a backup never overwrites")
     partial = target.with_name(target.name + ".partial")
-    partial.unlink(missing_ok=True)
     try:
+        if target.exists():
+            raise BackupError(f"{target} exists already; a backup never overwrites")
+        partial.unlink(missing_ok=True)
         os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         if source.dialect.name == "sqlite":
             _copy_sqlite(source, partial)
@@ -41,7 +42,8 @@ def backup(source: Engine, target: Path) -> int:
     except (OSError, sqlite3.Error) as error:
         raise BackupError(f"{target}: {error}") from None
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
     return rows
 
 
@@ -55,7 +57,7 @@ def _copy_sqlite(source: Engine, target: Path) -> None:
 
 def _copy_rows(source: Engine, target: Path) -> None:
     """Read every table in one snapshot."""
-    copy = open_engine(f"sqlite:///{target}")
+    copy = open_engine(_file_url(target))
     migrate(copy)
     with source.connect().execution_options(isolation_level="REPEATABLE READ") as conn, copy.begin() as out:
         for table in Base.metadata.sorted_tables:
@@ -73,7 +75,7 @@ def restore(source: Path, target: Engine) -> int:
     with target.connect() as conn:
         if schema_version(conn) is not None and not _is_empty(conn):
             raise BackupError("the database is not empty; restore into an empty home")
-    copy = open_engine(f"sqlite:///{source}")
+    copy = open_engine(_file_url(source))
     try:
         with copy.connect() as old:
             if not is_current(old):
@@ -86,6 +88,11 @@ def restore(source: Path, target: Engine) -> int:
     finally:
         copy.dispose()
     return rows
+
+
+def _file_url(path: Path) -> str:
+    """Return the address of a SQLite file, whatever characters its name has."""
+    return URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
 
 
 def _pour(source: Connection, target: Connection, table: Table) -> None:
@@ -119,7 +126,7 @@ def _check(path: Path) -> int:
     if not path.is_file():
         raise BackupError(f"{path}: there is no such file")
     try:
-        conn = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        conn = sqlite3.connect(path.resolve().as_uri() + "?mode=ro", uri=True)
         found = conn.execute("PRAGMA integrity_check").fetchone()[0]
         if found != "ok":
             raise BackupError(f"{path} is damaged: {found.splitlines()[0]}")

@@ -16,8 +16,10 @@ def insert_new(conn: Connection, table: type[Base], unique: list[str]) -> Any:
     return dialect.insert(table).on_conflict_do_nothing(index_elements=unique)
 
 
-def upsert(conn: Connection, table: type[Base], unique: list[str], row: dict[str, Any]) -> Any:
-    """Return an INSERT of `row` that overwrites an existing row with the same `unique` columns."""
+def upsert(
+    conn: Connection, table: type[Base], unique: list[str], row: dict[str, Any], keep: tuple[str, ...] = ()
+) -> Any:
+    """Return an INSERT of `row` that overwrites an existing row with the same `unique` columns, all but `keep`."""
     dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
-    rest = {name: value for name, value in row.items() if name not in unique}
+    rest = {name: value for name, value in row.items() if name not in unique and name not in keep}
     return dialect.insert(table).values(**row).on_conflict_do_update(index_elements=unique, set_=rest)

@@ -27,6 +27,8 @@ def open_engine(url: str) -> Engine:
     NORMAL may lose the last commits then.
     """
     parsed = make_url(url)
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise SchemaError(f"TRIAGE_DATABASE_URL: {parsed.get_backend_name()} is neither sqlite nor postgresql")
     if parsed.get_backend_name() != "sqlite":
         return create_engine(parsed, pool_pre_ping=True, pool_size=8, max_overflow=16)
     options: dict[str, Any] = {"connect_args": {"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}}

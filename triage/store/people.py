@@ -18,11 +18,13 @@ AUTOMATION = "automation"
 def put_user(conn: Connection, email: str, role: str, password_hash: str, now: datetime) -> None:
     """Add a local account, or replace its role and password."""
     row = {"email": email, "role": role, "password_hash": password_hash, "active": True, "created_at": now}
-    conn.execute(upsert(conn, UserRow, ["email"], row))
+    conn.execute(upsert(conn, UserRow, ["email"], row, keep=("created_at",)))
 
 
 def user(conn: Connection, email: str) -> Row[Any] | None:
     """Return an active account."""
+    if "\x00" in email:  # PostgreSQL takes no such text, and nobody has such an address
+        return None
     mine = select(UserRow.__table__).where(UserRow.email == email, UserRow.active)
     return conn.execute(mine).first()
 

@@ -81,6 +81,7 @@ class TicketRow(Base):
     __table_args__ = (
         UniqueConstraint("channel", "external_id"),
         Index("ix_tickets_work", "is_open", "restricted", "priority", "resolve_by", "id"),
+        Index("ix_tickets_all_work", "is_open", "priority", "resolve_by", "id"),
         Index("ix_tickets_route", "is_open", "route", "restricted", "id"),
         Index("ix_tickets_requester", "requester", "id"),
         Index("ix_tickets_recent", "category", "received_at"),

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, Select, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
 
 from triage.store.dialect import insert_new
 from triage.store.tables import CorrectionRow, DecisionRow, EventRow, TicketRow
@@ -225,16 +225,14 @@ def page(
 
 def worklist(conn: Connection, *, see_restricted: bool, limit: int = 50) -> Sequence[Row[Any]]:
     """Return open tickets, most pressing first."""
-    # Written out, not bound: SQLite would not use the index for a bound IN (`docs/architecture.md`).
-    visible: BindParameter[list[bool]] = bindparam(
-        "visible", [False, True] if see_restricted else [False], expanding=True, literal_execute=True
-    )
-    query = select(_TABLE).where(TicketRow.is_open, TicketRow.restricted.in_(visible))
+    query = select(_TABLE).where(TicketRow.is_open)
+    if not see_restricted:
+        query = query.where(TicketRow.restricted.is_(False))
     order = (TicketRow.priority, TicketRow.resolve_by, TicketRow.id)
     return conn.execute(query.order_by(*order).limit(limit)).all()
 
 
-def waiting_for_answer(conn: Connection, limit: int = 500) -> Sequence[Row[Any]]:
+def waiting_for_answer(conn: Connection, limit: int = 10_000) -> Sequence[Row[Any]]:
     """Return open, decided tickets that nobody has answered yet, oldest promise first."""
     waiting = and_(TicketRow.is_open, TicketRow.status == Status.OPEN.value, TicketRow.answered_at.is_(None))
     return conn.execute(select(_TABLE).where(waiting).order_by(TicketRow.received_at).limit(limit)).all()
