@@ -9,7 +9,7 @@ from typing import Any
 
 from models import registry
 from models.compiled import Compiled
-from models.dataset import Example, check_labels, load_holdout, load_shipped, read_csv
+from models.dataset import Example, load_holdout, load_shipped, read_csv
 from models.evaluate import evaluate, figures
 from models.features import encoder
 from models.train import Step, train
@@ -24,13 +24,13 @@ def learn(services: Services, files: Sequence[Path], now: datetime, progress: St
     """
     if files:
         examples = [example for path in files for example in read_csv(path)]
-        check_labels(examples, ", ".join(map(str, files)))
         held_out: list[Example] = []
     else:
         examples = load_shipped(services.policy.categories) + _reviewed(services)
         held_out = load_holdout()
     using = encoder()
-    trained = train(examples, using, progress)
+    source = ", ".join(map(str, files)) or "training data"
+    trained = train(examples, using, progress, source)
     model = trained.model
     measured: dict[str, Any] = {
         "out_of_fold": figures(trained.out_of_fold, model.labels, [e.label for e in examples]),

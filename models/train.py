@@ -76,15 +76,17 @@ def _quiet(_name: str, _done: int, _of: int) -> None:
     """Show no progress."""
 
 
-def train(examples: Sequence[Example], using: Encoder | None, progress: Step = _quiet) -> Trained:
+def train(
+    examples: Sequence[Example], using: Encoder | None, progress: Step = _quiet, source: str = "training data"
+) -> Trained:
     """Train on labelled, masked texts and return a model ready to serve.
 
     Any label set with at least two labels of two rows each will do; `out_of_scope` is
-    the label of what belongs to none. Raises DatasetError otherwise.
+    the label of what belongs to none. Raises DatasetError naming `source` otherwise.
     """
-    check_labels(examples, "training data")
+    check_labels(examples, source)
     if not any(WORD.search(prepare(example.text)) for example in examples):
-        raise DatasetError("training data: text: holds no word of two letters or more")
+        raise DatasetError(f"{source}: text: holds no word of two letters or more")
     began = time.process_time()
     with threadpool_limits(1):
         trained = _train(examples, using if len(examples) <= ENCODER_ROWS else None, progress)

@@ -123,12 +123,7 @@ def _token(scope: str) -> Any:
 
 def _body() -> dict[str, Any]:
     """Return the JSON body, checked: only known fields, all strings, text and requester present."""
-    try:
-        body = request.get_json(silent=True)
-    except RecursionError:  # nested without end
-        body = None
-    if not isinstance(body, dict):
-        raise Refusal(400, "invalid_json", "The body must be a JSON object.")
+    body = _json_object()
     for name, value in body.items():
         if name not in FIELDS:
             raise Refusal(422, "invalid", "unknown field", name[:40])
@@ -139,6 +134,16 @@ def _body() -> dict[str, Any]:
             raise Refusal(422, "invalid", "is needed", name)
     if body.get("language") and body["language"] not in LANGUAGES:
         raise Refusal(422, "invalid", f"must be one of {', '.join(LANGUAGES)}", "language")
+    return body
+
+
+def _json_object() -> dict[str, Any]:
+    try:
+        body = request.get_json(silent=True)
+    except RecursionError:  # nested without end
+        body = None
+    if not isinstance(body, dict):
+        raise Refusal(400, "invalid_json", "The body must be a JSON object.")
     return body
 
 

@@ -85,6 +85,8 @@ def faults(conn: Connection, key: bytes) -> list[str]:
         return [*found, "the head of the audit chain is missing"] if expected > 1 else found
     if head.seal != _seal(key, head.length, head.hash):
         found.append("the head of the audit chain was altered")
+    elif head.hash != last and head.length == expected - 1:
+        found.append("the head of the audit chain belongs to another chain")
     elif head.length != expected - 1:
         found.append(f"the audit chain should have {head.length} rows and has {expected - 1}")
     return found

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Table, func, insert, select, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, func, insert, select, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from triage.store.engine import is_current, migrate, open_engine, schema_version
 from triage.store.tables import Base
@@ -38,7 +39,7 @@ def backup(source: Engine, target: Path) -> int:
         else:
             _copy_rows(source, partial)
         rows = _check(partial)
-        partial.replace(target)
+        os.link(partial, target)  # unlike a rename, it never overwrites a file that came meanwhile
     except (OSError, sqlite3.Error) as error:
         raise BackupError(f"{target}: {error}") from None
     finally:
@@ -52,6 +53,7 @@ def _copy_sqlite(source: Engine, target: Path) -> None:
     with source.connect() as conn, sqlite3.connect(target) as copy:
         driver: Any = conn.connection.driver_connection
         driver.backup(copy)
+        copy.execute("PRAGMA journal_mode=DELETE")  # one file, with no log beside it
     copy.close()
 
 
@@ -62,11 +64,9 @@ def _copy_rows(source: Engine, target: Path) -> None:
     with source.connect().execution_options(isolation_level="REPEATABLE READ") as conn, copy.begin() as out:
         for table in Base.metadata.sorted_tables:
             _pour(conn, out, table)
-    with copy.connect() as out:
-        out.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     copy.dispose()
-    for suffix in ("-wal", "-shm"):
-        Path(f"{target}{suffix}").unlink(missing_ok=True)
+    with closing(sqlite3.connect(target)) as conn:
+        conn.execute("PRAGMA journal_mode=DELETE")
 
 
 def restore(source: Path, target: Engine) -> int:
@@ -75,7 +75,7 @@ def restore(source: Path, target: Engine) -> int:
     with target.connect() as conn:
         if schema_version(conn) is not None and not _is_empty(conn):
             raise BackupError("the database is not empty; restore into an empty home")
-    copy = open_engine(_file_url(source))
+    copy = create_engine("sqlite://", creator=lambda: _read_only(source))
     try:
         with copy.connect() as old:
             if not is_current(old):
@@ -85,9 +85,15 @@ def restore(source: Path, target: Engine) -> int:
             for table in Base.metadata.sorted_tables:
                 _pour(old, out, table)
                 _continue_ids(out, table)
+    except (SQLAlchemyError, ValueError) as error:  # a page that its own checks call whole may still hold nonsense
+        raise BackupError(f"{source} is damaged: {type(error).__name__}") from None
     finally:
         copy.dispose()
     return rows
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path.resolve().as_uri() + "?mode=ro", uri=True)
 
 
 def _file_url(path: Path) -> str:
@@ -126,7 +132,7 @@ def _check(path: Path) -> int:
     if not path.is_file():
         raise BackupError(f"{path}: there is no such file")
     try:
-        conn = sqlite3.connect(path.resolve().as_uri() + "?mode=ro", uri=True)
+        conn = _read_only(path)
         found = conn.execute("PRAGMA integrity_check").fetchone()[0]
         if found != "ok":
             raise BackupError(f"{path} is damaged: {found.splitlines()[0]}")

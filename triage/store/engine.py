@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url
 from sqlalchemy.pool import StaticPool
 
 BUSY_TIMEOUT_MS = 5_000  # a writer waits so long for another process before it gives up
@@ -66,6 +66,8 @@ def migrate(engine: Engine, revision: str = "head") -> None:
     with engine.execution_options(sqlite_begin="BEGIN IMMEDIATE").begin() as connection:
         if (found := schema_version(connection)) and found not in _known(connection):
             raise SchemaError(f"the database has schema {found}, which this version does not know: upgrade first")
+        if found is None and (strange := set(inspect(connection).get_table_names()) - {"alembic_version"}):
+            raise SchemaError(f"the database holds tables of something else, such as {min(strange)!r}")
         command.upgrade(_config(connection), revision)
 
 

@@ -84,6 +84,7 @@ class TicketRow(Base):
         Index("ix_tickets_all_work", "is_open", "priority", "resolve_by", "id"),
         Index("ix_tickets_route", "is_open", "route", "restricted", "id"),
         Index("ix_tickets_requester", "requester", "id"),
+        Index("ix_tickets_category", "category", "id"),
         Index("ix_tickets_recent", "category", "received_at"),
         Index("ix_tickets_untriaged", "status", "id"),
     )

@@ -228,7 +228,7 @@ def worklist(conn: Connection, *, see_restricted: bool, limit: int = 50) -> Sequ
     query = select(_TABLE).where(TicketRow.is_open)
     if not see_restricted:
         query = query.where(TicketRow.restricted.is_(False))
-    order = (TicketRow.priority, TicketRow.resolve_by, TicketRow.id)
+    order = (TicketRow.priority.asc().nulls_first(), TicketRow.resolve_by, TicketRow.id)
     return conn.execute(query.order_by(*order).limit(limit)).all()
 
 

@@ -148,6 +148,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('tickets', schema=None) as batch_op:
         batch_op.create_index('ix_tickets_all_work', ['is_open', 'priority', 'resolve_by', 'id'], unique=False)
+        batch_op.create_index('ix_tickets_category', ['category', 'id'], unique=False)
         batch_op.create_index('ix_tickets_recent', ['category', 'received_at'], unique=False)
         batch_op.create_index('ix_tickets_requester', ['requester', 'id'], unique=False)
         batch_op.create_index('ix_tickets_route', ['is_open', 'route', 'restricted', 'id'], unique=False)
@@ -224,6 +225,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_tickets_route')
         batch_op.drop_index('ix_tickets_requester')
         batch_op.drop_index('ix_tickets_recent')
+        batch_op.drop_index('ix_tickets_category')
         batch_op.drop_index('ix_tickets_all_work')
 
     op.drop_table('tickets')
