@@ -45,8 +45,8 @@ LEAST_POSITIVES = 20  # a detector needs so many examples of its danger
 AUTO_PRECISION = 0.96  # lower bound of being right when the bot acts alone
 ROUTE_PRECISION = 0.90  # lower bound when a team gets the ticket without a review
 # Share of other tickets that may go straight to security. Measured on texts many of which were written to look
-# dangerous; on the frozen set it comes to half as many. What is missed lies in the review band below.
-SECURITY_FALSE_ALARMS = 0.075
+# dangerous, so life should see fewer. What is missed lies in the review band below.
+SECURITY_FALSE_ALARMS = 0.05
 SECURITY_REVIEW_RECALL = 0.98  # share that at least a person sees at once
 HARM_RECALL = 0.97  # share of harm tickets the detector must hold back
 
