@@ -168,10 +168,10 @@ def test_a_backup_of_an_unused_database_is_a_backup(database, shelf):
     assert backup(database, shelf / "b.db") == 0
 
 
-def test_a_backup_changes_nothing_in_the_database(filled, shelf):
-    before = contents(filled)
-    backup(filled, shelf / "b.db")
-    assert contents(filled) == before
+def test_a_backup_changes_nothing_in_the_database(filled_sqlite, shelf):
+    before = contents(filled_sqlite)
+    backup(filled_sqlite, shelf / "b.db")
+    assert contents(filled_sqlite) == before
 
 
 def test_a_backup_is_one_file_that_only_its_owner_can_read(filled, shelf):
@@ -215,9 +215,9 @@ def _broken_links(conn):
     return conn.exec_driver_sql("PRAGMA foreign_key_check").all()
 
 
-def test_writing_goes_on_after_a_backup(services, filled, shelf):
-    backup(filled, shelf / "b.db")
-    assert service.receive(services, a_message(external_id="later"), NOON).created
+def test_writing_goes_on_after_a_backup(make_services, filled_sqlite, shelf):
+    backup(filled_sqlite, shelf / "b.db")
+    assert service.receive(make_services(filled_sqlite), a_message(external_id="later"), NOON).created
 
 
 @pytest.mark.parametrize(
@@ -239,10 +239,10 @@ def test_a_backup_may_be_named_from_where_one_stands(filled_sqlite, shelf, monke
 
 
 @pytest.mark.parametrize("existing", [b"", b"an old backup"], ids=["empty file", "file"])
-def test_a_backup_never_overwrites(filled, shelf, existing):
+def test_a_backup_never_overwrites(filled_sqlite, shelf, existing):
     (shelf / "b.db").write_bytes(existing)
     with pytest.raises(BackupError, match="exists already"):
-        backup(filled, shelf / "b.db")
+        backup(filled_sqlite, shelf / "b.db")
     assert files(shelf) == ["b.db"]
     assert (shelf / "b.db").read_bytes() == existing
 
@@ -262,15 +262,15 @@ def test_a_backup_does_not_overwrite_a_file_that_appears_while_it_is_taken(fille
     assert (shelf / "b.db").read_text() == "somebody else's"
 
 
-def test_a_backup_into_a_missing_directory_is_refused(filled, shelf):
+def test_a_backup_into_a_missing_directory_is_refused(filled_sqlite, shelf):
     with pytest.raises(BackupError, match="nowhere"):
-        backup(filled, shelf / "nowhere" / "b.db")
+        backup(filled_sqlite, shelf / "nowhere" / "b.db")
     assert files(shelf) == []
 
 
-def test_what_an_interrupted_backup_left_behind_does_not_stop_the_next(filled, shelf):
+def test_what_an_interrupted_backup_left_behind_does_not_stop_the_next(filled_sqlite, shelf):
     (shelf / "b.db.partial").write_bytes(b"half of a backup")
-    assert backup(filled, shelf / "b.db") == count(filled)
+    assert backup(filled_sqlite, shelf / "b.db") == count(filled_sqlite)
     assert "b.db.partial" not in files(shelf)
 
 
@@ -323,9 +323,9 @@ def test_a_restored_database_goes_on_with_new_ids(saved, empty, make_services, f
         assert after[name][len(before[name]) :]
 
 
-def test_a_restored_ticket_is_known_when_its_message_comes_again(saved, empty, make_services):
-    restore(saved, empty)
-    again = service.receive(make_services(empty), a_message(external_id="m-0"), NOON)
+def test_a_restored_ticket_is_known_when_its_message_comes_again(saved, empty_sqlite, make_services):
+    restore(saved, empty_sqlite)
+    again = service.receive(make_services(empty_sqlite), a_message(external_id="m-0"), NOON)
     assert (again.created, again.ticket.ref) == (False, "IT-1")
 
 
@@ -484,13 +484,13 @@ def test_a_backup_whose_rows_do_not_fit_together_is_refused_as_a_whole(saved, em
     assert not inspect(empty).get_table_names() or count(empty) == 0
 
 
-def test_a_home_whose_restore_was_refused_takes_a_sound_backup(saved, shelf, empty, filled_sqlite):
+def test_a_home_whose_restore_was_refused_takes_a_sound_backup(saved, shelf, empty_sqlite, filled_sqlite):
     (shelf / "broken.db").write_bytes(saved.read_bytes())
     change(shelf / "broken.db", "PRAGMA foreign_keys=OFF", "UPDATE corrections SET ticket_id = 999")
     with pytest.raises((BackupError, SQLAlchemyError)):
-        restore(shelf / "broken.db", empty)
-    restore(saved, empty)
-    assert contents(empty) == contents(filled_sqlite)
+        restore(shelf / "broken.db", empty_sqlite)
+    restore(saved, empty_sqlite)
+    assert contents(empty_sqlite) == contents(filled_sqlite)
 
 
 def test_a_home_that_cannot_be_written_is_not_blamed_on_the_backup(saved, sqlite):

@@ -233,9 +233,11 @@ def worklist(conn: Connection, *, see_restricted: bool, limit: int = 50) -> Sequ
 
 
 def waiting_for_answer(conn: Connection, limit: int = 10_000) -> Sequence[Row[Any]]:
-    """Return open, decided tickets that nobody has answered yet, oldest promise first."""
+    """Return open, decided tickets that nobody has answered yet, most pressing and oldest promise first."""
     waiting = and_(TicketRow.is_open, TicketRow.status == Status.OPEN.value, TicketRow.answered_at.is_(None))
-    return conn.execute(select(_TABLE).where(waiting).order_by(TicketRow.received_at).limit(limit)).all()
+    return conn.execute(
+        select(_TABLE).where(waiting).order_by(TicketRow.priority, TicketRow.respond_by).limit(limit)
+    ).all()
 
 
 def set_escalated(conn: Connection, ticket_id: int, was: int, step: int) -> bool:
