@@ -10,7 +10,8 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine
@@ -18,7 +19,9 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 Work = Callable[[Connection], T]
+Batch = Callable[[Connection, Sequence[Item]], Sequence[T]]  # one result per item, in their order
 
 # SQLite's way of saying that the database cannot be used now; its other errors are mistakes in the work.
 _UNUSABLE = frozenset(
@@ -49,17 +52,31 @@ def _translated(error: DBAPIError) -> Exception:
     return StoreUnavailableError(str(error.orig))
 
 
+def _each(connection: Connection, works: Sequence[Work[T]]) -> list[T]:
+    """Do pieces of work that have nothing in common one after the other."""
+    return [work(connection) for work in works]
+
+
 class _Job:
-    """One caller's work, and what became of it. Woken either to lead a batch or because it is done."""
+    """One caller's item, and what became of it. Woken either to lead a batch or because it is done."""
 
-    __slots__ = ("error", "leads", "result", "wake", "work")
+    __slots__ = ("batch", "error", "item", "leads", "result", "wake")
 
-    def __init__(self, work: Work[Any]) -> None:
-        self.work = work
+    def __init__(self, batch: Batch[Any, Any], item: Any) -> None:
+        self.batch = batch
+        self.item = item
         self.leads = False
         self.wake = threading.Event()
         self.result: Any = None
         self.error: Exception | None = StoreUnavailableError("the commit was interrupted")
+
+
+def _in_batches(connection: Connection, jobs: Sequence[_Job]) -> list[Any]:
+    """Run the jobs in the order they came; neighbours of one batch in one call."""
+    results: list[Any] = []
+    for batch, alike in groupby(jobs, key=lambda job: job.batch):
+        results += batch(connection, [job.item for job in alike])
+    return results
 
 
 class Transactions:
@@ -89,9 +106,16 @@ class Transactions:
 
         Raises what `work` raised, or StoreUnavailableError; nothing is stored then.
         """
+        return self.write_together(_each, work)
+
+    def write_together(self, batch: Batch[Item, T], item: Item) -> T:
+        """Like `write`, but callers of the same `batch` are served by one call of it with all their items.
+
+        `batch` gets one item or many and returns a result for each; many statements then become one.
+        """
         if not self._grouped:
-            return self._alone(work)
-        job = _Job(work)
+            return self._alone(lambda connection: batch(connection, [item]))[0]
+        job = _Job(batch, item)
         with self._lock:
             self._queue.append(job)
             if not self._busy:
@@ -145,7 +169,7 @@ class Transactions:
         with self._lock:
             jobs = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
         try:
-            results = self._alone(lambda connection: [job.work(connection) for job in jobs])
+            results = self._alone(lambda connection: _in_batches(connection, jobs))
             for job, result in zip(jobs, results, strict=True):
                 job.result, job.error = result, None
         except StoreUnavailableError as error:
@@ -160,6 +184,6 @@ class Transactions:
 
     def _run_alone(self, job: _Job) -> None:
         try:
-            job.result, job.error = self._alone(job.work), None
+            job.result, job.error = self._alone(lambda connection: job.batch(connection, [job.item]))[0], None
         except Exception as error:  # noqa: BLE001 - handed to the caller that waits for this job
             job.error = error

@@ -36,7 +36,10 @@ _COMMON = {
         il lo gli una non di per con che mi sono stampante aiuto funziona posso ho bisogno della
     """,
 }
-_MARKERS = {language: frozenset(text.split()) for language, text in _COMMON.items()}
+_LANGUAGES_OF = {
+    word: tuple(language for language, text in _COMMON.items() if word in text.split())
+    for word in " ".join(_COMMON.values()).split()
+}
 
 
 def guess(text: str) -> str:
@@ -50,8 +53,10 @@ def guess(text: str) -> str:
         letters = [c for c in text if c.isalpha()]
         if sum("LATIN" in unicodedata.name(c, "") for c in letters) * 2 < len(letters):
             return OTHER
-    tokens = words(text)
-    scores = {language: sum(token in known for token in tokens) for language, known in _MARKERS.items()}
+    scores = dict.fromkeys(_COMMON, 0)
+    for word in words(text):
+        for language in _LANGUAGES_OF.get(word, ()):
+            scores[language] += 1
     # "le lecteur partagé a disparu": its only accent tells it from English.
     scores["fr"] += any(accent in text for accent in "éèêëàâçùûîôœ")
     best = max(scores.values())

@@ -53,7 +53,7 @@ def pretend_version(database, version):
 def fill(database):
     """Store something of most kinds."""
     with database.begin() as conn:
-        filed = tickets.add(conn, a_message(), masked("zebra printer jams"), "en", NOON, truncated=False)
+        filed = tickets.add(conn, [tickets.Arrival(a_message(), masked("zebra printer jams"), "en", NOON)])[0]
         tickets.record_decision(conn, filed.id, a_decision(), None, NOON)
         outbox.enqueue(conn, [outbox.Work("IT-1:card", "notice", "channel:it-workplace", {"n": 1})], NOON)
         people.put_user(conn, "alice.sample@example.org", "agent", "scrypt:made-up", NOON)

@@ -21,7 +21,7 @@ def call(database, change, *arguments, **more):
 
 def add(database, number=1, text="zebra printer jams", now=NOON, **changes):
     message = a_message(external_id=f"m-{number}", **changes)
-    return call(database, tickets.add, message, masked(text), "en", now, truncated=False)
+    return call(database, tickets.add, [tickets.Arrival(message, masked(text), "en", now)])[0]
 
 
 def decide(database, filed, now=NOON, incident_id=None, **changes):
@@ -93,7 +93,7 @@ def test_what_is_no_reference_leads_nowhere(ref):
 def test_an_added_ticket_reads_back_as_it_was_filed(database):
     message = a_message("", unit="4 West", device="PRN-0042", impact=impact(affects_care=True, whole_unit=False))
     text = Masked("L\u2019imprimante de [NAME] \u2014 \U0001f5a8", (Span(15, 30, "NAME"),))
-    filed = call(database, tickets.add, message, text, "fr", NOON, truncated=True)
+    filed = call(database, tickets.add, [tickets.Arrival(message, text, "fr", NOON, truncated=True)])[0]
     row = get(database, filed)
     assert tickets.to_ticket(row) == filed.ticket
     assert filed.ticket.text == text.text
@@ -110,7 +110,7 @@ def test_a_new_ticket_is_open_undecided_and_not_restricted(database):
 
 def test_a_withheld_text_is_marked_as_withheld(sqlite):
     text = Masked("[withheld]", failed=True)
-    filed = call(sqlite, tickets.add, a_message(), text, "en", NOON, truncated=False)
+    filed = call(sqlite, tickets.add, [tickets.Arrival(a_message(), text, "en", NOON)])[0]
     assert get(sqlite, filed).withheld
     assert filed.ticket.withheld
 
@@ -600,7 +600,7 @@ def test_a_last_verdict_that_may_not_be_learned_takes_the_earlier_one_away(datab
 
 def test_a_withheld_text_never_becomes_an_example(sqlite):
     text = Masked("[withheld]", failed=True)
-    filed = call(sqlite, tickets.add, a_message(), text, "en", NOON, truncated=False)
+    filed = call(sqlite, tickets.add, [tickets.Arrival(a_message(), text, "en", NOON)])[0]
     correct(sqlite, filed, MINOR)
     assert examples(sqlite) == []
 

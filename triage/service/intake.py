@@ -50,11 +50,8 @@ def file_ticket(services: Services, message: Message, now: datetime) -> tickets.
     if not masked.text:
         raise BadMessageError("text", "the message is empty")
     spoken = message.language if message.language in LANGUAGES else language.guess(masked.text)
-
-    def work(conn: Connection) -> tickets.Filed:
-        return tickets.add(conn, message, masked, spoken, now, truncated=truncated)
-
-    return services.transactions.write(work)
+    arrival = tickets.Arrival(message, masked, spoken, now, truncated)
+    return services.transactions.write_together(tickets.add, arrival)
 
 
 def triage_ticket(services: Services, filed: tickets.Filed, now: datetime) -> Decision | None:

@@ -19,6 +19,17 @@ _TABLE = TicketRow.__table__
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message that is ready to be stored: masked, cleaned and cut to size."""
+
+    message: Message
+    masked: Masked
+    language: str
+    at: datetime
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Filed:
     """A stored ticket and whether this very call stored it."""
 
@@ -47,48 +58,76 @@ def id_of(ref: str) -> int | None:
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 15 else None
 
 
-def add(conn: Connection, message: Message, masked: Masked, language: str, now: datetime, *, truncated: bool) -> Filed:
-    """Store a message as a ticket, once per channel and external id; the same id returns the first ticket."""
-    row = {
+def add(conn: Connection, arrivals: Sequence[Arrival]) -> list[Filed]:
+    """Store messages as tickets, once per channel and external id; a known id gives back the first ticket.
+
+    One statement for the tickets and one for their events, however many there are.
+    """
+    new = insert_new(conn, TicketRow, ["channel", "external_id"])
+    inserted = conn.execute(
+        new.returning(TicketRow.id, TicketRow.channel, TicketRow.external_id), [_new_row(one) for one in arrivals]
+    )
+    # The statement may return its rows in any order: the channel's own id tells whose they are.
+    ids = {(channel, external_id): ticket_id for ticket_id, channel, external_id in inserted}
+    filed, timeline = [], []
+    for one in arrivals:
+        ticket_id = ids.pop((one.message.channel, one.message.external_id), None)
+        if ticket_id is None:
+            filed.append(_first(conn, one.message))
+        else:
+            filed.append(Filed(ticket_id, _arrived(ticket_id, one), created=True, triaged=False))
+            data = {"channel": one.message.channel, "truncated": one.truncated}
+            timeline.append(_event(ticket_id, one.at, "filed", one.message.requester, data))
+    if timeline:
+        conn.execute(insert(EventRow), timeline)
+    return filed
+
+
+def _new_row(arrival: Arrival) -> dict[str, Any]:
+    message, masked = arrival.message, arrival.masked
+    return {
         "channel": message.channel,
         "external_id": message.external_id,
         "requester": message.requester,
         "unit": message.unit,
         "device": message.device,
-        "language": language,
+        "language": arrival.language,
         "text": masked.text,
         "spans": [[span.start, span.end, span.type] for span in masked.spans],
         "impact": asdict(message.impact),
         "withheld": masked.failed,
-        "truncated": truncated,
-        "received_at": now,
+        "truncated": arrival.truncated,
+        "received_at": arrival.at,
         "status": Status.NEW.value,
         "is_open": True,
         "restricted": False,
         "escalated": 0,
         "version": 1,
     }
-    new = insert_new(conn, TicketRow, ["channel", "external_id"])
-    ticket_id = conn.execute(new.returning(TicketRow.id), row).scalar()
-    if ticket_id is None:
-        known = and_(TicketRow.channel == message.channel, TicketRow.external_id == message.external_id)
-        first = conn.execute(select(_TABLE).where(known)).one()
-        return Filed(first.id, to_ticket(first), created=False, triaged=first.status != Status.NEW)
-    add_event(conn, ticket_id, now, "filed", message.requester, {"channel": message.channel, "truncated": truncated})
-    ticket = Ticket(
+
+
+def _arrived(ticket_id: int, arrival: Arrival) -> Ticket:
+    message = arrival.message
+    return Ticket(
         ref=ref_of(ticket_id),
-        text=masked.text,
+        text=arrival.masked.text,
         channel=message.channel,
-        received_at=now,
+        received_at=arrival.at,
         requester=message.requester,
         unit=message.unit,
         device=message.device,
-        language=language,
+        language=arrival.language,
         impact=message.impact,
-        withheld=masked.failed,
-        truncated=truncated,
+        withheld=arrival.masked.failed,
+        truncated=arrival.truncated,
     )
-    return Filed(ticket_id, ticket, created=True, triaged=False)
+
+
+def _first(conn: Connection, message: Message) -> Filed:
+    """Return the ticket that a message with this channel and external id became before."""
+    known = and_(TicketRow.channel == message.channel, TicketRow.external_id == message.external_id)
+    first = conn.execute(select(_TABLE).where(known)).one()
+    return Filed(first.id, to_ticket(first), created=False, triaged=first.status != Status.NEW)
 
 
 def add_many(conn: Connection, rows: Sequence[dict[str, Any]]) -> None:
@@ -120,8 +159,11 @@ def get(conn: Connection, ticket_id: int) -> Row[Any] | None:
 
 def add_event(conn: Connection, ticket_id: int, at: datetime, kind: str, actor: str, data: dict[str, Any]) -> None:
     """Append to a ticket's timeline."""
-    row = {"ticket_id": ticket_id, "at": at, "kind": kind, "actor": actor, "data": data}
-    conn.execute(insert(EventRow), row)
+    conn.execute(insert(EventRow), _event(ticket_id, at, kind, actor, data))
+
+
+def _event(ticket_id: int, at: datetime, kind: str, actor: str, data: dict[str, Any]) -> dict[str, Any]:
+    return {"ticket_id": ticket_id, "at": at, "kind": kind, "actor": actor, "data": data}
 
 
 def events(conn: Connection, ticket_id: int) -> Sequence[Row[Any]]:
