@@ -109,4 +109,6 @@ class LiveClassifier:
         if found is None:
             raise ModelUnavailableError(f"there is no model {version}")
         blob, digest = found
-        return ServedModel(unpack(blob, digest, self._key), version, encoder())
+        model = unpack(blob, digest, self._key)
+        # Loading the encoder takes a second: a model that learned without it never asks.
+        return ServedModel(model, version, encoder() if model.meaning is not None else None)

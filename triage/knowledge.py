@@ -191,7 +191,7 @@ def _read(path: Path) -> Article:
         raise ArticleError(f"{path}: the name must end in .en.md or .fr.md")
     try:
         _, front, body = path.read_text(encoding="utf-8").split("---\n", 2)
-        meta = yaml.safe_load(front)
+        meta = yaml.load(front, Loader=yaml.CSafeLoader)
         return Article(
             slug=slug,
             language=language,

@@ -199,12 +199,15 @@ def load(path: Path | None = None, known_actions: frozenset[str] = KNOWN_ACTIONS
     return policy
 
 
-class _Loader(yaml.SafeLoader):
-    """Leaves dates as text: a day that does not exist is then refused with its line like any other fault."""
+class _Loader(yaml.CSafeLoader):
+    """Leaves dates as text: a day that does not exist is then refused with its line like any other fault.
+
+    The C parser, because every command reads the policy and the articles: 0.1 s less.
+    """
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML reads this name
         first: [rule for rule in rules if rule[0] != "tag:yaml.org,2002:timestamp"]
-        for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+        for first, rules in yaml.CSafeLoader.yaml_implicit_resolvers.items()
     }
 
 

@@ -61,10 +61,10 @@ class TrainedModel:
 class ClosedStore:
     """Transactions of a database that is gone."""
 
-    def read(self, query):
+    def read(self, *_):
         raise StoreUnavailableError("database is locked, says a test")
 
-    write = read
+    write = write_together = read
 
 
 class Page(HTMLParser):

@@ -41,11 +41,11 @@ def stored(database):
 
 
 class Caller(threading.Thread):
-    """One caller of `write` in a thread of its own; keeps what became of it."""
+    """One caller of `write`, or of a batch, in a thread of its own; keeps what became of it."""
 
-    def __init__(self, transactions, work):
+    def __init__(self, transactions, work, *item):
         super().__init__(daemon=True)
-        self._write = partial(transactions.write, work)
+        self._write = partial(transactions.write_together if item else transactions.write, work, *item)
         self.result = self.error = None
         self.start()
 
@@ -147,6 +147,49 @@ def test_callers_that_share_a_commit_get_their_own_errors(grouped):
 
     callers = together(grouped, failing(0), noting("a"), failing(2), failing(3))
     assert [str(caller.error) for caller in callers] == ["no ticket 0", "None", "no ticket 2", "no ticket 3"]
+
+
+def noting_all(calls):
+    """Return a batch that notes all its words in one statement and remembers how it was called."""
+
+    def batch(conn, items):
+        calls.append(list(items))
+        if "bad" in items:
+            raise LookupError("a bad word")
+        return [note(conn, word) for word in items]
+
+    return batch
+
+
+def in_one_batch(transactions, batch, *items):
+    with a_commit_under_way(transactions):
+        callers = []
+        for item in items:
+            callers.append(Caller(transactions, batch, item))
+            until(lambda: len(transactions._queue) == len(callers))
+    assert all(caller.ended() for caller in callers)
+    return callers
+
+
+def test_callers_of_one_batch_are_served_by_one_call_in_the_order_they_came(sqlite, grouped):
+    calls = []
+    callers = in_one_batch(grouped, noting_all(calls), "a", "b", "c")
+    assert calls == [["a", "b", "c"]]
+    assert [caller.result for caller in callers] == [1, 2, 3]
+    assert stored(sqlite) == ["a", "b", "c"]
+
+
+def test_a_bad_item_of_a_batch_does_not_fail_its_neighbours(sqlite, grouped):
+    callers = in_one_batch(grouped, noting_all([]), "a", "bad", "c")
+    assert [str(caller.error) for caller in callers] == ["None", "a bad word", "None"]
+    assert stored(sqlite) == ["a", "c"]
+
+
+def test_a_caller_alone_is_a_batch_of_one(database, transactions):
+    calls = []
+    assert transactions.write_together(noting_all(calls), "a")
+    assert calls == [["a"]]
+    assert stored(database) == ["a"]
 
 
 def _raises(conn):

@@ -90,6 +90,27 @@ def test_what_is_no_reference_leads_nowhere(ref):
 # --- adding ---------------------------------------------------------------------------
 
 
+def arrival(number, text="zebra printer jams"):
+    return tickets.Arrival(a_message(external_id=f"m-{number}"), masked(text), "en", NOON)
+
+
+def test_tickets_added_together_come_back_in_their_own_places(database):
+    filed = call(database, tickets.add, [arrival(n, f"printer {n} jams") for n in range(130)])
+    assert [one.ticket.text for one in filed] == [f"printer {n} jams" for n in range(130)]
+    assert [get(database, one).text for one in filed] == [one.ticket.text for one in filed]
+    assert [[e.kind for e in call(database, tickets.events, one.id)] for one in filed] == [["filed"]] * 130
+
+
+def test_among_tickets_added_together_each_id_of_a_channel_counts_once(database):
+    known = add(database, 1, "the first words")
+    arrivals = [arrival(2), arrival(1, "other words"), arrival(3, "its first words"), arrival(3, "again")]
+    filed = call(database, tickets.add, arrivals)
+    assert [one.created for one in filed] == [True, False, True, False]
+    assert filed[1].ticket == known.ticket
+    assert filed[3].ticket == filed[2].ticket
+    assert (count(database, TicketRow), count(database, EventRow)) == (3, 3)
+
+
 def test_an_added_ticket_reads_back_as_it_was_filed(database):
     message = a_message("", unit="4 West", device="PRN-0042", impact=impact(affects_care=True, whole_unit=False))
     text = Masked("L\u2019imprimante de [NAME] \u2014 \U0001f5a8", (Span(15, 30, "NAME"),))
