@@ -157,6 +157,7 @@ class Policy(_Frozen):
     sla: dict[Priority, Promise]
     incident: IncidentRule = IncidentRule()
     cues: ExtraCues = ExtraCues()
+    never_masked: tuple[Annotated[str, Field(min_length=3, max_length=80)], ...] = ()
     hash: str = ""
 
     @property

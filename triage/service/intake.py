@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -46,7 +47,7 @@ def file_ticket(services: Services, message: Message, now: datetime) -> tickets.
     The same channel and external id return the first ticket. Raises BadMessageError for
     what is no message, StoreUnavailableError when it could not be stored.
     """
-    message, masked, truncated = _prepare(message)
+    message, masked, truncated = _prepare(message, services.policy.never_masked)
     if not masked.text:
         raise BadMessageError("text", "the message is empty")
     spoken = message.language if message.language in LANGUAGES else language.guess(masked.text)
@@ -94,7 +95,7 @@ def receive(services: Services, message: Message, now: datetime) -> tickets.File
 
 def judge(services: Services, text: str, spoken: str | None, now: datetime) -> tuple[Ticket, Prediction, Decision]:
     """Return what would happen to a text, storing nothing."""
-    _, masked, truncated = _prepare(Message(text, "dry-run", "-", language=spoken))
+    _, masked, truncated = _prepare(Message(text, "dry-run", "-", language=spoken), services.policy.never_masked)
     known = spoken if spoken in LANGUAGES else language.guess(masked.text)
     ticket = Ticket("-", masked.text, "dry-run", now, language=known, withheld=masked.failed, truncated=truncated)
     prediction = predict_or_abstain(services.classifier, ticket)
@@ -129,7 +130,7 @@ def facts_from_text(ticket: Ticket, prediction: Prediction, services: Services) 
     )
 
 
-def _prepare(message: Message) -> tuple[Message, Masked, bool]:
+def _prepare(message: Message, keep: Sequence[str]) -> tuple[Message, Masked, bool]:
     """Check and clean a message, cut it to size and mask it."""
     text = _clean(message.raw_text).strip()
     for field, limit in _LIMITS.items():
@@ -143,14 +144,14 @@ def _prepare(message: Message) -> tuple[Message, Masked, bool]:
     if truncated:
         # Cut between words: half an identifier would no longer look like one to the masker.
         text = text[:MAX_TEXT].rsplit(None, 1)[0]
-    masked = redact(text)
+    masked = redact(text, keep)
     stored = replace(
         message,
         raw_text="",
         external_id=_clean(message.external_id),
         requester=_clean(message.requester),
-        unit=redact(_clean(message.unit).strip()).text,
-        device=redact(_clean(message.device).strip()).text,
+        unit=redact(_clean(message.unit).strip(), keep).text,
+        device=redact(_clean(message.device).strip(), keep).text,
     )
     return stored, masked, truncated
 
