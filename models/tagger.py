@@ -8,6 +8,7 @@ The shipped weights are the result of this on training_data/masking and the tick
 from __future__ import annotations
 
 import csv
+import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,8 +29,11 @@ from triage.ticket import Span
 
 C = 0.5
 FOLDS = 4
+SEED = 20
+PLAIN = 2500  # unmarked tickets that teach ordinary words
+UNCLEAR = 0.0  # log-odds from which a word of theirs may be a name after all and is left out
 CODE, RULED_CODE = 0.2, 0.1  # least probability of being a patient's: without and with a detector's word
-SURE, BESIDE = -1.3, -2.8  # log-odds, chosen on tickets of authors left out (benchmarks/masking.py --left-out)
+SURE, BESIDE = -2.0, -3.5  # log-odds, chosen on tickets of authors left out (benchmarks/masking.py --left-out)
 LEAST = 0.02  # smaller weights are dropped: they never decide and make the file three times as large
 COMMON_AUTHORS = (1, 3, 8, 20)  # a level for each number of authors that more than so many write a word in lower case
 
@@ -49,7 +53,8 @@ def learn(tickets: Sequence[Marked], texts: Sequence[tuple[str, str]]) -> Learne
     own = [(ticket.author, unnamed(ticket)) for ticket in tickets]
     common = common_words([*texts, *own])
     codes = learned_codes(tickets)
-    return Learned(codes, Tagger(*learned_names(tickets, common, codes), common, SURE, BESIDE))
+    plain = [text for _, text in random.Random(SEED).sample(texts, min(PLAIN, len(texts)))]  # noqa: S311 - no secret
+    return Learned(codes, Tagger(*learned_names(tickets, plain, common, codes), common, SURE, BESIDE))
 
 
 def unnamed(ticket: Marked) -> str:
@@ -98,10 +103,21 @@ class _Words:
 
 
 def learned_names(
-    tickets: Sequence[Marked], common: dict[str, int], codes: CodeModel
+    tickets: Sequence[Marked], plain: Sequence[str], common: dict[str, int], codes: CodeModel
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Fit the two looks of the word model; the second on scores of tickets that the first was not fitted on."""
+    """Fit the two looks of the word model; the second on scores of tickets that the first was not fitted on.
+
+    `plain` tickets, which nobody marked, teach ordinary words: what a model of the marked
+    ones alone holds for no name is none.
+    """
     words = [_words_of(ticket, common, codes) for ticket in tickets]
+    marked_only = _fit_first(words)
+    for text in plain:
+        one = _words_of(Marked("", "", "", text, ()), common, codes)
+        for place, names in one.features.items():
+            if sum(marked_only.get(name, 0.0) for name in names) >= UNCLEAR:
+                one.named[place] = None
+        words.append(one)
     rows: list[list[str]] = []
     truth: list[int] = []
     for fold in range(FOLDS):

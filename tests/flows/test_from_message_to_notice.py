@@ -1,5 +1,7 @@
 """The main story: a clinician writes, the ticket is stored, decided, and people are told."""
 
+from dataclasses import replace
+
 import pytest
 
 from builders import NOON, NOT_MINOR, a_message, a_prediction
@@ -196,3 +198,24 @@ def test_a_correction_to_an_unknown_category_is_refused(services):
     filed = service.receive(services, a_message(), NOON)
     with pytest.raises(service.BadMessageError):
         service.correct(services, filed.ticket.ref, "plumbing", "agent@example.org", NOON)
+
+
+def test_a_sites_own_names_stay_readable_and_its_patients_do_not(services):
+    words = "the printer we call Mrs Faux jams, patient Jane Samplewoman MRN 0012345 waits"
+    assert "Faux" not in service.file_ticket(services, a_message(words), NOON).ticket.text
+    own = services.policy.model_copy(update={"never_masked": ("Mrs Faux",)})
+    kept = service.file_ticket(replace(services, policy=own), a_message(words, external_id="again"), NOON).ticket.text
+    assert "Mrs Faux" in kept
+    assert "Samplewoman" not in kept
+    assert "0012345" not in kept
+
+
+def test_the_tag_in_the_device_field_stays_readable_however_much_it_looks_like_a_number(services):
+    message = a_message("patient list frozen, tag PC-HDQ-20918", device="PC-HDQ-20918")
+    ticket = service.file_ticket(services, message, NOON).ticket
+    assert (ticket.device, "PC-HDQ-20918" in ticket.text) == ("PC-HDQ-20918", True)
+
+
+def test_an_identifier_in_the_device_field_is_masked_all_the_same(services):
+    ticket = service.file_ticket(services, a_message(device="tablet of patient Testy Faux MRN 0012345"), NOON).ticket
+    assert ("Faux" in ticket.device, "0012345" in ticket.device) == (False, False)

@@ -50,7 +50,7 @@ def find_spans(raw: str, keep: Iterable[str] = ()) -> tuple[Span, ...]:
     found = _merged(found + [span for span in guessed if not not_theirs.touches(span)])
     names = first_come(text, name_rules(text), taken=found) + models.names.names(text, found)
     free = Cover(text, [*protected(text), *_occurrences(text, keep)])
-    spans = _merged(proved + [span for span in found + names if not free.holds(span)])
+    spans = _merged(proved + [span for span in found if not free.holds(span)] + _uncovered(text, names, free))
     if places is None:
         return tuple(spans)
     return tuple(Span(places[span.start], _end(raw, places[span.end - 1] + 1), span.type) for span in spans)
@@ -89,6 +89,20 @@ def _seen(character: str) -> str:
         return ""
     plain = unicodedata.normalize("NFKC", character)
     return plain if len(plain) == 1 else character
+
+
+def _uncovered(text: str, names: Iterable[Span], free: Cover) -> list[Span]:
+    """Return what is left of guessed names outside the words that no guess may take."""
+    left: list[Span] = []
+    for name in names:
+        if not free.touches(name):
+            left.append(name)
+            continue
+        for word in re.finditer(r"[^\s,]+", text[name.start : name.end]):
+            part = Span(name.start + word.start(), name.start + word.end(), name.type)
+            if not free.touches(part):
+                left.append(part)
+    return left
 
 
 def _occurrences(text: str, phrases: Iterable[str]) -> list[Span]:

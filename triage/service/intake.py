@@ -144,14 +144,17 @@ def _prepare(message: Message, keep: Sequence[str]) -> tuple[Message, Masked, bo
     if truncated:
         # Cut between words: half an identifier would no longer look like one to the masker.
         text = text[:MAX_TEXT].rsplit(None, 1)[0]
+    unit, device = _clean(message.unit).strip(), _clean(message.device).strip()
+    if device and len(device.split()) == 1:
+        keep = (*keep, device)  # a machine's tag by the field it stands in, however much it looks like a record number
     masked = redact(text, keep)
     stored = replace(
         message,
         raw_text="",
         external_id=_clean(message.external_id),
         requester=_clean(message.requester),
-        unit=redact(_clean(message.unit).strip(), keep).text,
-        device=redact(_clean(message.device).strip(), keep).text,
+        unit=redact(unit, keep).text,
+        device=redact(device, keep).text,
     )
     return stored, masked, truncated
 
