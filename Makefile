@@ -24,7 +24,7 @@ bench: $(VENV)/.stamp ## classifier, latency and intake, our figure beside the p
 	$(BIN)/python benchmarks/run.py
 
 lock: ## maintainers: pin the dependencies again, with hashes and without addresses
-	uv pip compile pyproject.toml --universal --all-extras --generate-hashes --no-emit-index-url \
+	uv pip compile pyproject.toml --universal --all-extras --no-strip-extras --generate-hashes --no-emit-index-url \
 		--no-header --python-version 3.11 --output-file requirements.lock
 
 $(VENV)/.stamp: pyproject.toml requirements.lock
