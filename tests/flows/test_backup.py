@@ -1,5 +1,6 @@
 """A backup is taken while people write, and either fills an empty home completely or is refused in words."""
 
+import random
 import shutil
 import sqlite3
 import stat
@@ -433,6 +434,24 @@ def test_a_damaged_backup_is_refused_and_nothing_is_stored(saved, empty_sqlite, 
     with pytest.raises(BackupError, match=r"good\.db"):
         restore(saved, empty_sqlite)
     assert inspect(empty_sqlite).get_table_names() == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whichever_byte_is_damaged_the_home_is_filled_completely_or_not_at_all(saved, tmp_path, seed):
+    """Damage inside a cell shows only when the cell is read: that too is a refusal in words, never a crash."""
+    sound, rows = saved.read_bytes(), in_backup(saved, _count_rows)
+    in_use = [place for place, byte in enumerate(sound) if byte]
+    for place in random.Random(seed).sample(in_use, 25):
+        saved.write_bytes(flip(place, 1)(bytearray(sound)))
+        home = engine.open_engine(f"sqlite:///{tmp_path / f'home {place}' / 'triage.db'}")
+        try:
+            restored = restore(saved, home)
+        except BackupError:
+            assert not inspect(home).get_table_names() or count(home) == 0
+        else:
+            assert restored == count(home) == rows
+        finally:
+            home.dispose()
 
 
 def _count_rows(conn):

@@ -160,7 +160,7 @@ near_a_change = st.builds(
 )
 any_moment = st.datetimes(
     datetime(2026, 1, 1),  # noqa: DTZ001 - bounds must be naive
-    datetime(2028, 1, 1),  # noqa: DTZ001
+    datetime(2028, 1, 1),  # noqa: DTZ001 - as above
     timezones=st.just(UTC),
 )
 opening_hours = st.lists(

@@ -25,7 +25,7 @@ def redact(raw: str, keep: Iterable[str] = ()) -> Masked:
     """Return the text with every identifier replaced by a numbered placeholder such as [NAME-1].
 
     The same identifier gets the same number within a text. Spans are offsets of the
-    original. `keep` holds a site's own words that no guess may take, such as buildings
+    original. `keep` holds a site's own words that stay readable, such as buildings
     named after people. Never raises: a failure withholds the whole text.
     """
     try:
@@ -38,7 +38,8 @@ def redact(raw: str, keep: Iterable[str] = ()) -> Masked:
 def find_spans(raw: str, keep: Iterable[str] = ()) -> tuple[Span, ...]:
     """Return what must be masked, in order, without overlaps.
 
-    `keep` cannot free what a word beside it or a checksum proves to be an identifier.
+    `keep` frees names and guesses, never a number or date that a word beside it or a
+    checksum proves to be a patient's.
     """
     text, places = _plain(raw)
     models = learned.load()
@@ -48,9 +49,11 @@ def find_spans(raw: str, keep: Iterable[str] = ()) -> tuple[Span, ...]:
     sure, not_theirs = Cover(text, proved), Cover(text, ours)
     found = proved + [span for span in theirs if not sure.touches(span)]
     found = _merged(found + [span for span in guessed if not not_theirs.touches(span)])
-    names = first_come(text, name_rules(text), taken=found) + models.names.names(text, found)
-    free = Cover(text, [*protected(text), *_occurrences(text, keep)])
-    spans = _merged(proved + [span for span in found if not free.holds(span)] + _uncovered(text, names, free))
+    own = _occurrences(text, keep)
+    free = Cover(text, [*protected(text), *own])
+    names = _uncovered(text, first_come(text, name_rules(text), taken=found), Cover(text, own))
+    names += _uncovered(text, models.names.names(text, found), free)
+    spans = _merged(proved + [span for span in found if not free.holds(span)] + names)
     if places is None:
         return tuple(spans)
     return tuple(Span(places[span.start], _end(raw, places[span.end - 1] + 1), span.type) for span in spans)
@@ -92,7 +95,7 @@ def _seen(character: str) -> str:
 
 
 def _uncovered(text: str, names: Iterable[Span], free: Cover) -> list[Span]:
-    """Return what is left of guessed names outside the words that no guess may take."""
+    """Return what is left of names outside the words that stay readable."""
     left: list[Span] = []
     for name in names:
         if not free.touches(name):

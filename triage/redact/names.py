@@ -1,6 +1,7 @@
 """Owns the names that their surroundings give away: after "patient" or "Mr", before a record number, in HL7.
 
-These patterns need no learning and always mask; `triage.redact.tagger` finds the rest.
+These patterns need no learning, and only a site's own words are free of them;
+`triage.redact.tagger` finds the rest.
 """
 
 from __future__ import annotations

@@ -40,6 +40,9 @@ _LIMITS = {"channel": 40, "external_id": 200, "requester": 320, "unit": 100, "de
 # Control characters (but tab and line breaks), and the marks that reorder text on screen.
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 
+# Letters and digits without a space: a name or a bare record number in the device field earns no trust.
+_TAG = re.compile(r"(?=\S*[^\W\d_])(?=\S*\d)\S+")
+
 
 def file_ticket(services: Services, message: Message, now: datetime) -> tickets.Filed:
     """Mask a message and store it; returning means the ticket is committed.
@@ -145,7 +148,7 @@ def _prepare(message: Message, keep: Sequence[str]) -> tuple[Message, Masked, bo
         # Cut between words: half an identifier would no longer look like one to the masker.
         text = text[:MAX_TEXT].rsplit(None, 1)[0]
     unit, device = _clean(message.unit).strip(), _clean(message.device).strip()
-    if device and len(device.split()) == 1:
+    if _TAG.fullmatch(device):
         keep = (*keep, device)  # a machine's tag by the field it stands in, however much it looks like a record number
     masked = redact(text, keep)
     stored = replace(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, func, insert, select, text
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from triage.store.engine import is_current, migrate, open_engine, schema_version
 from triage.store.tables import Base
@@ -82,11 +83,24 @@ def restore(source: Path, target: Engine) -> int:
         migrate(target)
         with copy.connect() as old, target.begin() as out:
             for table in Base.metadata.sorted_tables:
-                _pour(old, out, table)
+                for chunk in _read_from(source, _chunks(old, table)):
+                    out.execute(insert(table), chunk)
                 _continue_ids(out, table)
+    except (OperationalError, InterfaceError):  # the home cannot be written: no word about the backup
+        raise
+    except (SQLAlchemyError, ValueError) as error:  # rows that no home of this version would take
+        raise BackupError(f"{source} is damaged: {type(error).__name__}") from None
     finally:
         copy.dispose()
     return rows
+
+
+def _read_from(path: Path, chunks: Iterator[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
+    """Yield chunks of a backup; a page that its own checks call whole may still hold nonsense."""
+    try:
+        yield from chunks
+    except (SQLAlchemyError, ValueError) as error:
+        raise BackupError(f"{path} is damaged: {type(error).__name__}") from None
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
@@ -136,6 +150,8 @@ def _check(path: Path) -> int:
         names = [table.name for table in Base.metadata.sorted_tables]
         # The names are our own tables', not input.
         return sum(conn.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in names)  # noqa: S608 - see above
+    except UnicodeDecodeError:  # SQLite names what is damaged in the damaged bytes themselves
+        raise BackupError(f"{path} is damaged: its tables cannot be read") from None
     except sqlite3.Error as error:
         raise BackupError(f"{path} is no backup: {error}") from None
 
