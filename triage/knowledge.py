@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from triage.cues import words
+from triage.policy import SafeLoader
 from triage.ticket import LANGUAGES
 
 BUILT_IN = Path(__file__).with_name("articles")
@@ -191,7 +192,7 @@ def _read(path: Path) -> Article:
         raise ArticleError(f"{path}: the name must end in .en.md or .fr.md")
     try:
         _, front, body = path.read_text(encoding="utf-8").split("---\n", 2)
-        meta = yaml.load(front, Loader=yaml.CSafeLoader)
+        meta = yaml.load(front, Loader=SafeLoader)  # noqa: S506 - a SafeLoader, by another name
         return Article(
             slug=slug,
             language=language,

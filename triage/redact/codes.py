@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from triage.redact.identifiers import luhn
 from triage.redact.words import PATIENT_WORDS, STAFF_WORDS, fold, name_lists, tokens_of
 from triage.ticket import Span
 
@@ -118,7 +119,7 @@ def _looks(word: str, kind: str) -> Iterator[str]:
     if word.isdigit() and len(digits) == 8:
         yield f"ymd={word[:2]} {int(word[4:6]) in range(1, 13)} {int(word[6:]) in range(1, 32)}"
     if len(digits) in (9, 10):
-        yield f"luhn={_luhn(digits)} {len(digits)}"
+        yield f"luhn={luhn(digits)} {len(digits)}"
 
 
 def _squeezed(word: str) -> str:
@@ -166,11 +167,6 @@ def _surroundings(before: Sequence[str], after: Sequence[str], kind: str) -> Ite
     yield f"named>{''.join('n' if word in given or word in family else '.' for word in words_after[:2])}"
     yield f"pat<{not PATIENT_WORDS.isdisjoint(before)} {kind}"
     yield f"staff<{not STAFF_WORDS.isdisjoint(before)} {kind}"
-
-
-def _luhn(digits: list[int]) -> bool:
-    total = sum(digits[-1::-2]) + sum(sum(divmod(2 * d, 10)) for d in digits[-2::-2])
-    return total % 10 == 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ and a checksum where the number has one. Every pattern is linear in the text's l
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from triage.ticket import Span
@@ -26,12 +26,9 @@ _DATE = (
 )
 
 
-def _luhn(digits: str) -> bool:
-    total = 0
-    for place, digit in enumerate(reversed([int(c) for c in digits])):
-        doubled = digit * 2 if place % 2 else digit
-        total += doubled - 9 if doubled > 9 else doubled
-    return total % 10 == 0
+def luhn(digits: Sequence[int]) -> bool:
+    """Tell whether digits pass the Luhn check (ISO/IEC 7812-1)."""
+    return (sum(digits[-1::-2]) + sum(sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])) % 10 == 0
 
 
 def _digits(text: str) -> str:
@@ -41,7 +38,7 @@ def _digits(text: str) -> str:
 def _ontario(text: str) -> bool:
     """Tell whether ten digits are an Ontario health number (Luhn, never a leading zero)."""
     digits = _digits(text)
-    return len(digits) == 10 and digits[0] != "0" and _luhn(digits)
+    return len(digits) == 10 and digits[0] != "0" and luhn([int(c) for c in digits])
 
 
 def _ramq(text: str) -> bool:
@@ -54,7 +51,7 @@ def _nine_digit_id(text: str) -> bool:
     """Tell whether nine grouped digits are a Canadian SIN (Luhn); a US SSN keeps its 3-2-4 shape."""
     if re.fullmatch(r"\d{3}-\d{2}-\d{4}", text):
         return text[:3] not in ("000", "666") and text[0] != "9"
-    return _luhn(_digits(text))
+    return luhn([int(c) for c in _digits(text)])
 
 
 def _nhs(text: str) -> bool:

@@ -148,6 +148,7 @@ class Context:
         return found
 
 
+AGAIN = 3.0  # log-odds a word may be less likely where it stands again in the text
 HOPELESS = -6.0  # log-odds under which the second look is not worth its time
 
 
@@ -244,7 +245,7 @@ def spans_of(text: str, context: Context, scores: dict[int, float], sure: float,
                 chosen.add(other)
                 grown.append(other)
     again = {tokens[place].low for place in chosen if len(tokens[place].low) > 2}
-    chosen |= {place for place, score in scores.items() if tokens[place].low in again and score >= beside - 3}
+    chosen |= {place for place, score in scores.items() if tokens[place].low in again and score >= beside - AGAIN}
     spans: list[Span] = []
     for place in sorted(chosen):
         token = tokens[place]
