@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.compiled import Compiled
 from models.dataset import OUT_OF_SCOPE, Example
 from models.evaluate import evaluate
-from models.features import Encoder, encoder
+from models.features import WORD, Encoder, encoder, prepare
 from models.registry import unpack
 from triage.policy import SECURITY_CATEGORY
 from triage.ticket import ModelUnavailableError, Prediction
@@ -58,6 +58,10 @@ class ServedModel:
     def labels(self) -> tuple[str, ...]:
         """Return every label the model can give, out_of_scope included."""
         return self._model.labels
+
+    def knows(self, words: str) -> bool:
+        """Tell whether the model learned any of these words, which may be ordinary ones."""
+        return any(word in self._model.words.index for word in WORD.findall(prepare(words)))
 
     def evaluate(self, examples: Sequence[Example]) -> dict[str, Any]:
         """Return the model's figures on labelled rows."""

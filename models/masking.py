@@ -44,12 +44,17 @@ class Marked:
 
 def read_marked(path: Path) -> Iterator[Marked]:
     """Read one author's file: `=== en`, then a ticket with marks like ⟦NAME|Jane Doe⟧, and so on."""
-    parts = _HEAD.split(path.read_text(encoding="utf-8"))
+    yield from marked_in(path.read_text(encoding="utf-8"), path.stem, str(path))
+
+
+def marked_in(content: str, author: str, source: str) -> Iterator[Marked]:
+    """Read the marked tickets of one author. Raises DatasetError naming the source and the ticket."""
+    parts = _HEAD.split(content)
     if parts[0].strip():
-        raise DatasetError(f"{path}: text before the first ===")
+        raise DatasetError(f"{source}: text before the first ===")
     for number, (language, body) in enumerate(zip(parts[1::2], parts[2::2], strict=True), 1):
-        text, marks = _unmarked(body.strip(), f"{path}: ticket {number}")
-        yield Marked(f"{path.stem}-{number}", path.stem, language, text, marks)
+        text, marks = _unmarked(body.strip(), f"{source}: ticket {number}")
+        yield Marked(f"{author}-{number}", author, language, text, marks)
 
 
 def _unmarked(body: str, where: str) -> tuple[str, tuple[Span, ...]]:

@@ -11,7 +11,7 @@ from triage import knowledge, policy
 from triage.commit import Transactions
 from triage.console import ConsoleNotifier
 from triage.service import Services
-from triage.settings import Settings
+from triage.settings import Settings, SettingsError
 from triage.store import classifiers, engine
 
 
@@ -31,6 +31,10 @@ def build(settings: Settings) -> Product:
     Raises SchemaError, PolicyError or ArticleError in words an operator can act on.
     """
     rules = policy.load(settings.policy)
+    if rules.privacy.original_days and not settings.keys:
+        raise SettingsError(
+            "TRIAGE_DATA_KEYS: is needed, because the policy keeps originals (`triage key new` makes one)"
+        )
     database = engine.open_engine(settings.url)
     _ready(database)
     transactions = Transactions(database)
@@ -46,6 +50,7 @@ def build(settings: Settings) -> Product:
         classifier=classifier,
         notifier=ConsoleNotifier(),
         key=settings.key,
+        keys=settings.keys,
     )
     return Product(services, settings, database, classifier)
 

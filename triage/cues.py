@@ -108,6 +108,32 @@ tout le monde|toute l unite|tout l etage|tout le departement|toute l equipe|tous
 personne ne peut|personne peut|plusieurs usagers|plusieurs utilisateurs|toute la clinique
 tous les ordinateurs|tous les telephones|on est tous
 """
+# Patient data in wrong hands. These words route nothing: they tell which security tickets the breach register takes.
+PRIVACY = """
+wrong patient*|wrong person|wrong recipient*|wrong fax*|wrong number|wrong address|wrong family|wrong mother
+wrong clinic|wrong doctor*|wrong group|wrong list|wrong distribution|wrong email*|wrong e mail*|wrong inbox
+wrong printer|wrong envelope*|wrong portal
+other patient* ~ result*|another patient*|someone else ~ chart|someone else ~ result*
+misdirected|mis sent|missent|sent ~ by mistake|sent ~ in error|emailed ~ by mistake|faxed ~ by mistake
+snoop*|peek*|looked ~ chart*|looking ~ chart*|looked up ~ chart*|looked ~ record*|opened ~ chart*|opened ~ record*
+reading ~ chart*|accessed ~ chart*|accessed ~ record*|access* ~ without ~ reason|not ~ patient of|not her patient
+not his patient|ex ~ chart|neighbo* ~ chart|coworker* ~ chart|colleague* ~ chart|vip ~ chart|celebrity ~ chart
+patient list*|patient data|patient information|patient info|patient record*|patient photo*|phi|health information
+lost ~ laptop|lost ~ usb|lost ~ tablet|lost ~ phone|lost ~ paper*|stolen ~ laptop|laptop ~ stolen|stolen ~ usb
+tablet ~ stolen|phone ~ stolen|backpack ~ stolen|car ~ broken into|recycl* ~ patient|trash ~ patient|garbage ~ patient
+whatsapp ~ patient*|patient* ~ whatsapp|facebook ~ patient*|instagram ~ patient*|personal gmail|my gmail|privacy breach
+breach of privacy|privacy incident|confidentiality
+"""
+PRIVACY_FR = """
+mauvais patient*|mauvaise patiente|mauvaise personne|mauvais destinataire*|mauvais numero|mauvais fax|mauvaise adresse
+mauvais dossier|mauvaise famille|mauvais groupe|mauvaise liste|mauvais courriel|mauvaise imprimante|autre patient*
+autre usager*|par erreur|fouill*|furet*|espionn*|consult* ~ dossier*|regard* ~ dossier*|ouvert ~ dossier*
+acces ~ dossier*|sans raison|sans motif|liste de* patient*|liste d usager*|donnees ~ patient*|donnees ~ usager*
+renseignements personnels|renseignements ~ patient*|portable ~ vole*|ordinateur ~ vole*|tablette ~ vole*
+cle usb ~ perdu*|perdu ~ cle usb|perdu ~ portable|perdu ~ tablette|vol ~ portable|recyclage ~ patient*
+poubelle ~ patient*|photo* ~ patient*|whatsapp|gmail personnel|confidentialite|bris de confidentialite
+atteinte ~ vie privee|incident de confidentialite
+"""
 
 _FLOOR = {
     "security": SECURITY + SECURITY_FR,
@@ -115,6 +141,7 @@ _FLOOR = {
     "identity": IDENTITY + IDENTITY_FR,
     "outage": OUTAGE + OUTAGE_FR,
     "wide": WIDE + WIDE_FR,
+    "privacy": PRIVACY + PRIVACY_FR,
 }
 
 _WORD = re.compile(r"[^\W_]+")
@@ -204,6 +231,7 @@ class Cues:
     identity: tuple[str, ...] = ()
     outage: tuple[str, ...] = ()
     wide: tuple[str, ...] = ()
+    privacy: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=8)

@@ -57,6 +57,7 @@ def security(case: Case) -> Verdict | None:
         reasons.append(Reason("security_model", _percent(case.prediction.confidence)))
     if not reasons:
         return None
+    reasons += [Reason("privacy_breach", cue) for cue in case.facts.privacy_cues]
     return Verdict(Route.SECURITY, tuple(reasons), SECURITY_CATEGORY)
 
 
@@ -154,6 +155,7 @@ def decide(ticket: Ticket, prediction: Prediction, facts: Facts, policy: Policy)
         article=verdict.article,
         incident=facts.incident if verdict.route is Route.INCIDENT else "",
         restricted=policy.teams[team].restricted,
+        breach=verdict.route is Route.SECURITY and bool(facts.privacy_cues),
         respond_by=due(ticket.received_at, promise.respond, calendar, policy.zone),
         resolve_by=due(ticket.received_at, promise.resolve, calendar, policy.zone),
         model_version=prediction.model_version,

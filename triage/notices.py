@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from triage.breach import LAWS, duties
 from triage.knowledge import Knowledge
 from triage.policy import Policy
 from triage.ticket import Decision, Notice, Priority, Reason, Route, Ticket
@@ -12,6 +13,10 @@ SUBJECT_LENGTH = 90
 
 REASONS: dict[str, tuple[str, str]] = {
     "security_cue": ("the words “{}” can mean danger", "les mots « {} » peuvent signaler un danger"),
+    "privacy_breach": (
+        "the words “{}” can mean a breach of privacy",
+        "les mots « {} » peuvent signaler une atteinte à la vie privée",
+    ),
     "security_model": ("the security detector is {} sure", "le détecteur de sécurité est sûr à {}"),
     "maybe_security": ("this may be about security ({})", "il peut s'agir de sécurité ({})"),
     "incident_known": ("it reports a known outage ({})", "c'est une panne déjà connue ({})"),
@@ -79,6 +84,9 @@ _TO_TEAM = "{priority} {ref} {category} · {where}\n{subject}\nWhy: {reasons}"
 _ESCALATED = (
     "{ref} ({priority}, {team}) has waited {minutes} minutes without an answer. Please take it or hand it over."
 )
+_BREACH = """{ref} may be a breach of patient privacy ({cues}). It is in the breach register, aware since {at}.
+Please assess it: who is affected, what the risk is, what stops it. If it was one, these must hear of it: {duties}."""
+_WITHOUT_DELAY = "without delay"
 _STILL_BROKEN = "{priority} {ref}: the guided fix did not help. The reporter is waiting for a person."
 _MONTHS_FR = ["janv.", "févr.", "mars", "avr.", "mai", "juin", "juill.", "août", "sept.", "oct.", "nov.", "déc."]
 
@@ -108,6 +116,8 @@ def notices_for(ticket: Ticket, decision: Decision, policy: Policy, knowledge: K
     # A guided fix that works costs the team nothing, not even a glance; but somebody must always be told.
     if decision.route is not Route.AUTO_RESOLVE or not notices:
         notices.append(_card(ticket, decision, policy))
+    if decision.breach:
+        notices.append(_possible_breach(ticket, decision, policy))
     return notices
 
 
@@ -157,6 +167,20 @@ def _card(ticket: Ticket, decision: Decision, policy: Policy) -> Notice:
     channel = policy.teams[decision.team].slack_channel
     kind = "security" if decision.restricted else "card"
     return Notice(f"{ticket.ref}:card", kind, f"channel:{channel}", ticket.ref, "en", text)
+
+
+def _possible_breach(ticket: Ticket, decision: Decision, policy: Policy) -> Notice:
+    """Tell the privacy officer, without a word of the ticket: that channel is not the restricted one."""
+    asked = duties(ticket.received_at.date(), None, "unknown", policy.privacy.laws)
+    text = _BREACH.format(
+        ref=ticket.ref,
+        cues="; ".join(f"“{reason.detail}”" for reason in decision.reasons if reason.code == "privacy_breach"),
+        at=_moment(ticket.received_at, policy, "en"),
+        duties="; ".join(
+            f"{LAWS[duty.law]} {duty.whom} {f'by {duty.by}' if duty.by else _WITHOUT_DELAY}" for duty in asked
+        ),
+    )
+    return Notice(f"{ticket.ref}:breach", "breach", f"channel:{policy.privacy.officer_channel}", ticket.ref, "en", text)
 
 
 def _moment(at: datetime | None, policy: Policy, language: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
@@ -27,6 +27,7 @@ SECURITY_CATEGORY = "security_incident"
 DOWNTIME_CATEGORY = "device_downtime"
 NEVER_MINOR = frozenset({SECURITY_CATEGORY, DOWNTIME_CATEGORY, "account_access"})
 LEAST_THRESHOLD = 0.5  # below an even chance nothing may act alone
+LONGEST_ORIGINAL = 30  # days that an unmasked text may be kept, sealed
 SLOWEST_SECURITY_STEP = 60  # minutes until an unanswered security ticket must have climbed
 
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
@@ -143,6 +144,17 @@ class ExtraCues(_Frozen):
     identity: Phrases = Phrases()
     outage: Phrases = Phrases()
     wide: Phrases = Phrases()
+    privacy: Phrases = Phrases()
+
+
+class Privacy(_Frozen):
+    """What becomes of words over time, and who hears of a possible breach. All limits are the floor's."""
+
+    officer_channel: Channel = "privacy-officer"
+    laws: tuple[Literal["hipaa", "phipa", "law25"], ...] = ("hipaa", "phipa", "law25")
+    original_days: int = Field(default=0, ge=0, le=LONGEST_ORIGINAL)
+    text_days: int = Field(default=730, ge=30, le=3650)
+    notice_days: int = Field(default=30, ge=1, le=365)
 
 
 class Policy(_Frozen):
@@ -159,6 +171,7 @@ class Policy(_Frozen):
     sla: dict[Priority, Promise]
     incident: IncidentRule = IncidentRule()
     cues: ExtraCues = ExtraCues()
+    privacy: Privacy = Privacy()
     never_masked: tuple[Annotated[str, Field(min_length=3, max_length=80)], ...] = ()
     hash: str = ""
 

@@ -10,8 +10,17 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from triage.seal import Keys, SealError, data_keys, with_recipients
+
 LEAST_SECRET = 32  # characters
-SECRETS = ("TRIAGE_SECRET_KEY", "TRIAGE_DATABASE_URL", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET")
+SECRETS = (
+    "TRIAGE_SECRET_KEY",
+    "TRIAGE_DATA_KEYS",
+    "TRIAGE_DATABASE_URL",
+    "SLACK_BOT_TOKEN",
+    "SLACK_APP_TOKEN",
+    "SLACK_SIGNING_SECRET",
+)
 
 
 class SettingsError(Exception):
@@ -26,6 +35,8 @@ class Settings(BaseSettings):
     home: Path = Field(default=Path("var"), validation_alias="TRIAGE_HOME")
     database_url: str = Field(default="", repr=False, validation_alias="TRIAGE_DATABASE_URL")
     secret_key: SecretStr = Field(default=SecretStr(""), validation_alias="TRIAGE_SECRET_KEY")
+    data_keys: SecretStr = Field(default=SecretStr(""), validation_alias="TRIAGE_DATA_KEYS")
+    backup_recipients: str = Field(default="", validation_alias="TRIAGE_BACKUP_RECIPIENTS")
     env: Literal["development", "production"] = Field(default="development", validation_alias="TRIAGE_ENV")
     policy: Path | None = Field(default=None, validation_alias="TRIAGE_POLICY")
     host: str = Field(default="127.0.0.1", validation_alias="TRIAGE_HOST")
@@ -49,6 +60,27 @@ class Settings(BaseSettings):
     def key(self) -> bytes:
         """Return the secret that signs models, audit rows and sessions."""
         return self.secret_key.get_secret_value().encode()
+
+    @property
+    def keys(self) -> Keys:
+        """Return the keys that seal what the masker hid, where a site keeps it. Raises SettingsError."""
+        try:
+            return data_keys(self.data_keys.get_secret_value())
+        except SealError as error:
+            raise SettingsError(f"TRIAGE_DATA_KEYS: {error}") from None
+
+    @property
+    def backup_keys(self) -> Keys:
+        """Return the keys that seal backups: the data keys and those who may only read backups."""
+        try:
+            return with_recipients(self.keys, self.backup_recipients)
+        except SealError as error:
+            raise SettingsError(f"TRIAGE_BACKUP_RECIPIENTS: {error}") from None
+
+
+def policy_path() -> Path | None:
+    """Return the site's policy file, if it has one, without touching the data directory."""
+    return Path(found) if (found := os.environ.get("TRIAGE_POLICY")) else None
 
 
 def load() -> Settings:

@@ -167,6 +167,7 @@ class Facts:
     identity_cues: tuple[str, ...] = ()
     outage_cues: tuple[str, ...] = ()
     wide_cues: tuple[str, ...] = ()
+    privacy_cues: tuple[str, ...] = ()
     incident: str = ""
     similar_reports: int = 0
     article: str = ""
@@ -187,7 +188,8 @@ class Decision:
 
     `category` is None when the model abstained; `top` then still holds the guesses.
     `action` names a real action or "guide"; `article` is the guided fix offered.
-    `respond_by` and `resolve_by` are the promises of the team's SLA.
+    `respond_by` and `resolve_by` are the promises of the team's SLA. `breach` says that
+    patient data may be in wrong hands: the register takes it and the privacy officer hears.
     """
 
     route: Route
@@ -202,6 +204,7 @@ class Decision:
     article: str = ""
     incident: str = ""
     restricted: bool = False
+    breach: bool = False
     respond_by: datetime | None = None
     resolve_by: datetime | None = None
     model_version: str = ""

@@ -11,7 +11,7 @@ from flask import Blueprint, jsonify, request, url_for
 from triage import service
 from triage.store import people, tickets
 from triage.ticket import LANGUAGES, Message, Priority, Route, Status
-from web.auth import permission, product
+from web.auth import looked, permission, product
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 
@@ -79,6 +79,7 @@ def show(ref: str) -> Any:
         found = None
     if found is None or (found["restricted"] and "security:read" not in token.scopes):
         raise Refusal(404, "not_found", "There is no such ticket.")
+    looked(f"token:{token.name}", "view_ticket", [found["ref"]])
     return jsonify(_public(found))
 
 
@@ -105,6 +106,7 @@ def index() -> Any:
         lambda conn: tickets.page(conn, filters=filters, see_restricted=see, cursor=cursor, limit=limit)
     )
     listed = [_row(row) for row in page.rows]
+    looked(f"token:{token.name}", "list_tickets", [row["ref"] for row in listed], filters=sorted(filters))
     return jsonify({"tickets": listed, "next": str(page.next) if page.next else None})
 
 

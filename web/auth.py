@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
@@ -12,6 +12,7 @@ from flask import Blueprint, abort, current_app, g, redirect, render_template, r
 from werkzeug.security import check_password_hash, generate_password_hash
 from werkzeug.wrappers import Response
 
+from triage import service
 from triage.bootstrap import Product
 from triage.store import people
 
@@ -105,7 +106,10 @@ def do_sign_in() -> Any:
     row = product().services.transactions.read(lambda conn: people.user(conn, email))
     right = check_password_hash(row.password_hash if row else _NOBODY, password)
     if row is None or not right:
+        # Whatever was typed into the e-mail field may be a password: only a known account is named.
+        audit("sign_in_failed", row.email if row else "unknown")
         return render_template("sign_in.html", wrong=True), 401
+    audit("sign_in", row.email)
     session.clear()
     session.update(email=row.email, seen=int(time.time()))
     session.permanent = True
@@ -116,8 +120,22 @@ def do_sign_in() -> Any:
 @permission("anyone")
 def sign_out() -> Response:
     """End the session."""
+    if person := signed_in():
+        audit("sign_out", person.email)
     session.clear()
     return redirect(url_for("auth.sign_in"))
+
+
+def audit(action: str, email: str) -> None:
+    """Write down who came or went, from where."""
+    act = service.Act(datetime.now(UTC), email, action)
+    service.note(product().services, act, email, address=request.remote_addr or "")
+
+
+def looked(actor: str, action: str, refs: Sequence[str], **data: Any) -> None:
+    """Write down who was shown which tickets, if any."""
+    if refs:
+        service.note_look(product().services, service.Act(datetime.now(UTC), actor, action), refs, **data)
 
 
 def _may_try(address: str) -> bool:

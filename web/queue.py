@@ -6,7 +6,7 @@ from flask import Blueprint, g, render_template
 
 from triage import notices
 from triage.store import tickets
-from web.auth import permission, product
+from web.auth import looked, permission, product
 
 blueprint = Blueprint("queue", __name__)
 
@@ -35,4 +35,5 @@ def index() -> str:
         }
         for row in rows
     ]
+    looked(g.person.email, "list_tickets", [row["ref"] for row in listed])
     return render_template("queue.html", rows=listed, zone=policy.zone, person=g.person, limit=ROWS)

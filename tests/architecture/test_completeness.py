@@ -37,6 +37,8 @@ CONTRACT_VARIABLES = {
     "TRIAGE_HOME",
     "TRIAGE_DATABASE_URL",
     "TRIAGE_SECRET_KEY",
+    "TRIAGE_DATA_KEYS",
+    "TRIAGE_BACKUP_RECIPIENTS",
     "TRIAGE_ENV",
     "TRIAGE_POLICY",
     "TRIAGE_HOST",
@@ -51,6 +53,7 @@ LONGEST_FUNCTION = 45  # lines
 LONG_FUNCTIONS: dict[str, str] = {}  # path:name -> why it is clearer in one piece
 LONGEST_MODULE = 320  # lines of a module of triage
 LONG_MODULES = {  # path -> why it is clearer in one piece
+    "triage/store/tables.py": "the whole shape of the database, one table after the other",
     "triage/policy.py": "the shape of the file and everything it is refused for, side by side",
 }
 # Alembic's own form: one long list of tables, written once and never changed afterwards.

@@ -21,7 +21,7 @@ from models.registry import pack
 from triage import bootstrap, service, settings
 from triage.cli.admin import find_faults
 from triage.commit import Transactions
-from triage.store import audit, classifiers, copying, engine, people, tickets
+from triage.store import audit, classifiers, copying, engine, originals, people, tickets
 from triage.store.copying import BackupError, backup, restore
 from triage.store.tables import Base
 
@@ -47,8 +47,11 @@ def fill(services, classifier):
         service.receive(services, message, NOON + timedelta(microseconds=number))
     service.correct(services, "IT-1", "printer", "agent@example.org", NOON)
     service.sweep(services, NOON)
+    service.open_entry(services, "IT-2", "privacy@example.org", NOON)
+    service.mend(services, "IT-3", "\u00e9cran", "NAME", "agent@example.org", NOON)
     blob, digest = pack(a_model(), KEY)
     write = services.transactions.write
+    write(lambda conn: originals.add(conn, [originals.Original(4, b"sealed", NOON)]))
     write(lambda conn: classifiers.add(conn, "v1", blob, digest, {"rows": 1, "half": 0.5}, "cli:tester", NOON))
     service.promote(services, "v1", "lead@example.org", "the first", NOON)
     write(lambda conn: people.put_user(conn, "alice.sample@example.org", "agent", "scrypt:made-up", NOON))
@@ -87,6 +90,12 @@ def change(path, *statements):
     with closing(sqlite3.connect(path, isolation_level=None)) as conn:
         for statement in statements:
             conn.execute(statement)
+
+
+def forge(path, *statements):
+    """Change a backup as somebody does who can also give it a fitting digest."""
+    change(path, *statements)
+    copying.stamp(path)
 
 
 def files(folder):
@@ -478,7 +487,7 @@ def test_a_file_that_is_no_database_is_refused(shelf, empty_sqlite, content):
 
 
 def test_somebody_elses_database_is_no_backup(shelf, empty_sqlite):
-    change(shelf / "other.db", "CREATE TABLE tickets (number INTEGER)", "INSERT INTO tickets VALUES (7)")
+    forge(shelf / "other.db", "CREATE TABLE tickets (number INTEGER)", "INSERT INTO tickets VALUES (7)")
     with pytest.raises(BackupError, match=r"other\.db is no backup"):
         restore(shelf / "other.db", empty_sqlite)
 
@@ -490,14 +499,14 @@ def test_what_is_not_there_is_refused(shelf, empty_sqlite, name):
 
 
 def test_a_backup_of_another_version_is_refused_and_nothing_is_stored(saved, empty):
-    change(saved, "UPDATE alembic_version SET version_num = '9999_from_the_future'")
+    forge(saved, "UPDATE alembic_version SET version_num = '9999_from_the_future'")
     with pytest.raises(BackupError, match="another version"):
         restore(saved, empty)
     assert inspect(empty).get_table_names() == []
 
 
 def test_a_backup_whose_rows_do_not_fit_together_is_refused_as_a_whole(saved, empty):
-    change(saved, "PRAGMA foreign_keys=OFF", "UPDATE corrections SET ticket_id = 999")
+    forge(saved, "PRAGMA foreign_keys=OFF", "UPDATE corrections SET ticket_id = 999")
     with pytest.raises((BackupError, SQLAlchemyError)):
         restore(saved, empty)
     assert not inspect(empty).get_table_names() or count(empty) == 0
@@ -505,7 +514,7 @@ def test_a_backup_whose_rows_do_not_fit_together_is_refused_as_a_whole(saved, em
 
 def test_a_home_whose_restore_was_refused_takes_a_sound_backup(saved, shelf, empty_sqlite, filled_sqlite):
     (shelf / "broken.db").write_bytes(saved.read_bytes())
-    change(shelf / "broken.db", "PRAGMA foreign_keys=OFF", "UPDATE corrections SET ticket_id = 999")
+    forge(shelf / "broken.db", "PRAGMA foreign_keys=OFF", "UPDATE corrections SET ticket_id = 999")
     with pytest.raises((BackupError, SQLAlchemyError)):
         restore(shelf / "broken.db", empty_sqlite)
     restore(saved, empty_sqlite)
@@ -565,7 +574,7 @@ def test_a_restored_database_does_not_verify_with_another_key(saved, empty_sqlit
     ids=["an audit row", "an audit row less", "a model", "a model's digest"],
 )
 def test_what_was_changed_in_a_backup_is_named_after_the_restore(saved, empty_sqlite, monkeypatch, statement, named):
-    change(saved, statement)
+    forge(saved, statement)
     restore(saved, empty_sqlite)
     found = verify(monkeypatch, empty_sqlite)
     assert [fault for fault in found if fault.startswith(named)]

@@ -9,7 +9,7 @@ from triage import cues
 from triage.cues import Cues, find_cues, words
 from triage.policy import ExtraCues, Phrases
 
-KINDS = ("security", "harm", "identity", "outage", "wide")
+KINDS = ("security", "harm", "identity", "outage", "wide", "privacy")
 NONE = ExtraCues()
 MANY_TEXTS = settings(deadline=None, max_examples=100, derandomize=True)
 SOME_TEXTS = settings(deadline=None, max_examples=40, derandomize=True)

@@ -10,20 +10,28 @@ from typing import Any
 
 import click
 
-from triage.cli.common import BadInput, Failure, clear_errors, now, open_product, to_json
+from triage.cli.common import BadInput, Failure, actor, clear_errors, now, open_product, to_json
 
 LEAST_PASSWORD = 12
 
 
 @click.command()
+@click.option(
+    "--app-role",
+    metavar="ROLE",
+    help="PostgreSQL: give the role of web and workers the least rights.",
+)
 @clear_errors
-def init() -> None:
+def init(app_role: str | None) -> None:
     """Create or migrate the database."""
     from triage import settings
     from triage.store import engine
 
     database = engine.open_engine(settings.load().url)
     engine.migrate(database)
+    if app_role:
+        engine.grant(database, app_role)
+        click.echo(f"{app_role} can work with the tables, and cannot change or delete audit rows.")
     with database.connect() as conn:
         click.echo(f"The database is ready (schema {engine.schema_version(conn)}).")
 
@@ -54,7 +62,7 @@ def add_user(email: str, role: str, password_stdin: bool) -> None:
     if len(password) < LEAST_PASSWORD:
         raise BadInput(f"password: must have at least {LEAST_PASSWORD} characters")
     hashed = generate_password_hash(password)
-    open_product().services.transactions.write(lambda conn: people.put_user(conn, email, role, hashed, now()))
+    _audited(lambda conn: people.put_user(conn, email, role, hashed, now()), "set_user", email, role=role)
     click.echo(f"{email} can sign in as {role}.")
 
 
@@ -78,8 +86,21 @@ def add_token(name: str, scope: str) -> None:
     if not name.strip() or len(name) > 36:
         raise BadInput("NAME: must have 1 to 36 characters")
     secret = secrets.token_urlsafe(32)
-    open_product().services.transactions.write(lambda conn: people.put_token(conn, name, secret, scopes, now()))
+    _audited(lambda conn: people.put_token(conn, name, secret, scopes, now()), "set_token", name, scopes=scopes)
     click.echo(secret)
+
+
+def _audited(work: Any, action: str, subject: str, **data: Any) -> None:
+    """Do a piece of work and write it into the audit, both or neither."""
+    from triage.service import Act, add_audit
+
+    services = open_product().services
+
+    def both(conn: Any) -> None:
+        work(conn)
+        add_audit(conn, services, Act(now(), actor(), action), subject, data)
+
+    services.transactions.write(both)
 
 
 @click.command("check-policy")
@@ -105,21 +126,24 @@ def check_policy(path: str | None, as_json: bool) -> None:
 @click.argument("path", type=click.Path(path_type=Path))
 @clear_errors
 def backup(path: Path) -> None:
-    """Copy the whole database to a new file while it runs."""
+    """Copy the whole database to a new file while it runs; encrypted where there is a key."""
+    from triage import service
+    from triage.service import Act
     from triage.store.copying import BackupError
     from triage.store.copying import backup as copy
 
     product = open_product()
+    keys = product.settings.backup_keys
+    service.note(product.services, Act(now(), actor(), "backup"), "database", encrypted=bool(keys))
     try:
-        rows = copy(product.engine, path)
+        rows = copy(product.engine, path, keys, product.settings.home)
     except BackupError as error:
         raise Failure(str(error)) from None
-    click.echo(f"{path}: {rows} rows.")
-    click.echo(
-        "It is not encrypted and holds masked ticket text: keep it on an encrypted disk. "
-        "Keep TRIAGE_SECRET_KEY elsewhere; models and audit verify only with it.",
-        err=True,
-    )
+    click.echo(f"{path}: {rows} rows{', encrypted' if keys else ''}.")
+    if not keys:
+        click.secho("WARNING: it is NOT ENCRYPTED and holds masked ticket text.", fg="red", bold=True, err=True)
+        click.echo("Keep it on an encrypted disk, or set TRIAGE_DATA_KEYS (`triage key new`) first.", err=True)
+    click.echo("Keep TRIAGE_SECRET_KEY and the data keys elsewhere: nothing verifies or opens without them.", err=True)
 
 
 @click.command()
@@ -132,8 +156,9 @@ def restore(path: Path) -> None:
     from triage.store.copying import BackupError
     from triage.store.copying import restore as fill
 
+    found = settings.load()
     try:
-        rows = fill(path, engine.open_engine(settings.load().url))
+        rows = fill(path, engine.open_engine(found.url), found.keys, found.home)
     except BackupError as error:
         raise Failure(str(error)) from None
     click.echo(f"Restored {rows} rows. `triage verify` checks them.")
@@ -153,12 +178,14 @@ def verify() -> None:
 
 def find_faults(product: Any) -> list[str]:
     """Return everything that is not as it was stored."""
+    from triage import service
     from triage.store import audit, classifiers, copying
     from triage.ticket import ModelUnavailableError
 
     services = product.services
     faults = services.transactions.read(lambda conn: audit.faults(conn, services.key))
     faults += copying.faults(product.engine)
+    faults += service.overdue(services, now())
     for row in services.transactions.read(classifiers.all_models):
         try:
             product.classifier.load(row.version)

@@ -53,6 +53,31 @@ def _database(found: Any) -> dict[str, str]:
     return _row("database", OK, f"{kind}, schema {version}")
 
 
+def _audit(found: Any) -> dict[str, str]:
+    from triage.store import engine
+
+    with engine.open_engine(found.url).connect() as conn:
+        if engine.may_change_audit(conn):
+            advice = "Run `triage init --app-role ROLE` as the owner and let web and workers use ROLE."
+            return _row("audit", NOT_CONFIGURED, "this database role could alter audit rows", advice)
+    return _row("audit", OK, "a hash chain; `triage verify` checks it")
+
+
+def _privacy(found: Any) -> dict[str, str]:
+    from triage import bootstrap, service
+    from triage.cli.common import now
+
+    product = bootstrap.build(found)
+    rules = product.services.policy.privacy
+    if late := service.overdue(product.services, now()):
+        return _row("privacy", FAILING, "; ".join(late), "Start a worker: it purges every hour.")
+    kept = f"originals {rules.original_days} days" if rules.original_days else "no originals"
+    if not found.backup_keys:
+        advice = "`triage key new`, then TRIAGE_DATA_KEYS or TRIAGE_BACKUP_RECIPIENTS."
+        return _row("privacy", NOT_CONFIGURED, f"{kept}; backups are not encrypted", advice)
+    return _row("privacy", OK, f"{kept}, words {rules.text_days} days, backups encrypted")
+
+
 def _model(found: Any) -> dict[str, str]:
     from triage import bootstrap
     from triage.ticket import ModelUnavailableError
@@ -82,6 +107,8 @@ def _encoder(_found: Any) -> dict[str, str]:
 _CHECKS: tuple[tuple[str, Callable[[Any], dict[str, str]]], ...] = (
     ("policy", _policy),
     ("database", _database),
+    ("audit", _audit),
+    ("privacy", _privacy),
     ("model", _model),
     ("encoder", _encoder),
 )

@@ -83,6 +83,7 @@ def _explain(error: Exception) -> NoReturn:
     from triage.commit import StoreUnavailableError
     from triage.knowledge import ArticleError
     from triage.policy import PolicyError
+    from triage.seal import SealError
     from triage.service import BadMessageError, ConflictError, NotFoundError
     from triage.settings import SettingsError
     from triage.store.engine import SchemaError
@@ -92,7 +93,9 @@ def _explain(error: Exception) -> NoReturn:
         raise BadInput(str(error)) from None
     if isinstance(error, StoreUnavailableError):
         raise Failure(f"the database cannot be used: {error}") from None
-    if isinstance(error, SchemaError | ModelUnavailableError | ConflictError | NotFoundError | CommandError):
+    if isinstance(error, SchemaError | SealError | ModelUnavailableError | CommandError):
+        raise Failure(str(error)) from None
+    if isinstance(error, ConflictError | NotFoundError):
         raise Failure(str(error)) from None
     if isinstance(error, UnicodeEncodeError):
         raise BadInput("an argument is not valid UTF-8") from None

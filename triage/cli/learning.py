@@ -46,10 +46,13 @@ def train_and_store(
         raise BadInput(f"--name: there is a model {version!r} already")
     model, card = learning.learn(services, files, now(), step)
     blob, digest = learning.sign(model, services.key)
+
+    def store(conn: Any) -> None:
+        classifiers.add(conn, version, blob, digest, card, actor(), now())
+        service.add_audit(conn, services, service.Act(now(), actor(), "store_model"), version, {"rows": card["rows"]})
+
     try:
-        services.transactions.write(
-            lambda conn: classifiers.add(conn, version, blob, digest, card, actor(), now()),
-        )
+        services.transactions.write(store)
     except IntegrityError:
         raise Failure(f"another training stored a model {version!r} meanwhile") from None
     if live:

@@ -7,6 +7,8 @@
 No transaction is open while a model or a notifier is asked. Everything may be called again.
 """
 
+from triage.service.access import note, note_look, what_did, who_saw
+from triage.service.breaches import change_entry, note_duty, open_entry, register
 from triage.service.feedback import correct, settle
 from triage.service.intake import (
     facts_from_text,
@@ -17,28 +19,49 @@ from triage.service.intake import (
     summary,
     triage_ticket,
 )
+from triage.service.mending import Mended, mend, misses
+from triage.service.originals import rekey, reveal
 from triage.service.promotion import promote, rollback
-from triage.service.shared import BadMessageError, ConflictError, NotFoundError, Services
+from triage.service.retention import hold, overdue, purge
+from triage.service.shared import Act, BadMessageError, ConflictError, NotFoundError, Services, add_audit
 from triage.service.upkeep import LEFT_BEHIND, SWEEP_EVERY, deliver, sweep
 
 __all__ = [
     "LEFT_BEHIND",
     "SWEEP_EVERY",
+    "Act",
     "BadMessageError",
     "ConflictError",
+    "Mended",
     "NotFoundError",
     "Services",
+    "add_audit",
+    "change_entry",
     "correct",
     "deliver",
     "facts_from_text",
     "file_ticket",
+    "hold",
     "judge",
+    "mend",
+    "misses",
+    "note",
+    "note_duty",
+    "note_look",
+    "open_entry",
+    "overdue",
     "predict_or_abstain",
     "promote",
+    "purge",
     "receive",
+    "register",
+    "rekey",
+    "reveal",
     "rollback",
     "settle",
     "summary",
     "sweep",
     "triage_ticket",
+    "what_did",
+    "who_saw",
 ]

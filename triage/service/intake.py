@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -14,7 +14,8 @@ from sqlalchemy import Connection
 from triage import incidents, language, notices
 from triage.cues import find_cues
 from triage.decide import decide
-from triage.redact import redact
+from triage.service import originals
+from triage.service.breaches import add_entry
 from triage.service.shared import Act, BadMessageError, NotFoundError, Services, add_audit, as_work
 from triage.store import incidents as incident_rows
 from triage.store import outbox, people, tickets
@@ -50,12 +51,23 @@ def file_ticket(services: Services, message: Message, now: datetime) -> tickets.
     The same channel and external id return the first ticket. Raises BadMessageError for
     what is no message, StoreUnavailableError when it could not be stored.
     """
-    message, masked, truncated = _prepare(message, services.policy.never_masked)
+    text = _clean(message.raw_text).strip()
+    message, masked, truncated = _prepare(services, message)
     if not masked.text:
         raise BadMessageError("text", "the message is empty")
     spoken = message.language if message.language in LANGUAGES else language.guess(masked.text)
     arrival = tickets.Arrival(message, masked, spoken, now, truncated)
+    if sealed := originals.sealed(services, message, text, masked):
+        until = originals.expiry(services, now)
+        return services.transactions.write(partial(_file_with_original, arrival=arrival, sealed=sealed, until=until))
     return services.transactions.write_together(tickets.add, arrival)
+
+
+def _file_with_original(conn: Connection, arrival: tickets.Arrival, sealed: bytes, until: datetime) -> tickets.Filed:
+    (filed,) = tickets.add(conn, [arrival])
+    if filed.created:
+        originals.keep(conn, filed, sealed, until)
+    return filed
 
 
 def triage_ticket(services: Services, filed: tickets.Filed, now: datetime) -> Decision | None:
@@ -74,6 +86,8 @@ def triage_ticket(services: Services, filed: tickets.Filed, now: datetime) -> De
         told = notices.notices_for(filed.ticket, decision, services.policy, services.knowledge)
         outbox.enqueue(conn, [as_work(notice) for notice in told], now)
         add_audit(conn, services, Act(now, "triage", "decide"), filed.ticket.ref, _gist(decision))
+        if decision.breach:
+            add_entry(conn, services, filed.id, Act(now, "triage", "open_breach"))
         return decision
 
     decision = services.transactions.write(work)
@@ -98,7 +112,7 @@ def receive(services: Services, message: Message, now: datetime) -> tickets.File
 
 def judge(services: Services, text: str, spoken: str | None, now: datetime) -> tuple[Ticket, Prediction, Decision]:
     """Return what would happen to a text, storing nothing."""
-    _, masked, truncated = _prepare(Message(text, "dry-run", "-", language=spoken), services.policy.never_masked)
+    _, masked, truncated = _prepare(services, Message(text, "dry-run", "-", language=spoken))
     known = spoken if spoken in LANGUAGES else language.guess(masked.text)
     ticket = Ticket("-", masked.text, "dry-run", now, language=known, withheld=masked.failed, truncated=truncated)
     prediction = predict_or_abstain(services.classifier, ticket)
@@ -129,11 +143,12 @@ def facts_from_text(ticket: Ticket, prediction: Prediction, services: Services) 
         identity_cues=found.identity,
         outage_cues=found.outage,
         wide_cues=found.wide,
+        privacy_cues=found.privacy,
         article=services.knowledge.best(prediction.category or "", ticket.text, ticket.language),
     )
 
 
-def _prepare(message: Message, keep: Sequence[str]) -> tuple[Message, Masked, bool]:
+def _prepare(services: Services, message: Message) -> tuple[Message, Masked, bool]:
     """Check and clean a message, cut it to size and mask it."""
     text = _clean(message.raw_text).strip()
     for field, limit in _LIMITS.items():
@@ -148,16 +163,16 @@ def _prepare(message: Message, keep: Sequence[str]) -> tuple[Message, Masked, bo
         # Cut between words: half an identifier would no longer look like one to the masker.
         text = text[:MAX_TEXT].rsplit(None, 1)[0]
     unit, device = _clean(message.unit).strip(), _clean(message.device).strip()
-    if _TAG.fullmatch(device):
-        keep = (*keep, device)  # a machine's tag by the field it stands in, however much it looks like a record number
-    masked = redact(text, keep)
+    # A machine's tag by the field it stands in, however much it looks like a record number.
+    tags = [device] if _TAG.fullmatch(device) else []
+    masked = services.mask(text, *tags)
     stored = replace(
         message,
         raw_text="",
         external_id=_clean(message.external_id),
         requester=_clean(message.requester),
-        unit=redact(unit, keep).text,
-        device=redact(device, keep).text,
+        unit=services.mask(unit, *tags).text,
+        device=services.mask(device, *tags).text,
     )
     return stored, masked, truncated
 

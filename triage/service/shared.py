@@ -11,8 +11,10 @@ from sqlalchemy import Connection
 from triage.commit import Transactions
 from triage.knowledge import Knowledge
 from triage.policy import Policy
+from triage.redact import redact
+from triage.seal import NO_KEYS, Keys
 from triage.store import audit, outbox, tickets
-from triage.ticket import Classifier, Notice, Notifier
+from triage.ticket import Classifier, Masked, Notice, Notifier
 
 NOTICE = "notice"  # the outbox topic of a notice
 
@@ -36,7 +38,10 @@ class ConflictError(Exception):
 
 @dataclass(frozen=True)
 class Services:
-    """Everything the shell needs; put together in `bootstrap`, or from fakes in tests."""
+    """Everything the shell needs; put together in `bootstrap`, or from fakes in tests.
+
+    `key` signs (audit, models); `keys` seal originals, where the policy keeps them.
+    """
 
     transactions: Transactions
     policy: Policy
@@ -44,6 +49,11 @@ class Services:
     classifier: Classifier
     notifier: Notifier
     key: bytes
+    keys: Keys = NO_KEYS
+
+    def mask(self, text: str, *more: str) -> Masked:
+        """Mask words with what this site never masks, and `more` of that kind."""
+        return redact(text, (*self.policy.never_masked, *more))
 
 
 def as_work(notice: Notice) -> outbox.Work:

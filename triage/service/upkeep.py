@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from triage import escalate, notices
 from triage.service.intake import triage_ticket
+from triage.service.retention import purge
 from triage.service.shared import NOTICE, Services, as_work
 from triage.store import outbox, schedules, tickets
 from triage.ticket import DeliveryError, Notice, Priority
@@ -71,14 +72,14 @@ def _not_delivered(
 def sweep(services: Services, now: datetime) -> int:
     """Do what time alone makes necessary, if it is this worker's turn; returns how much was done.
 
-    1. triage what a crash left behind  2. climb the escalation ladders.
+    1. triage what a crash left behind  2. climb the escalation ladders  3. once an hour, purge.
     """
     if not services.transactions.write(lambda conn: schedules.claim(conn, "sweep", SWEEP_EVERY, now)):
         return 0
     left = services.transactions.read(lambda conn: tickets.untriaged(conn, now - LEFT_BEHIND))
     for row in left:
         triage_ticket(services, tickets.Filed(row.id, tickets.to_ticket(row), created=False, triaged=False), now)
-    return len(left) + _escalate(services, now)
+    return len(left) + _escalate(services, now) + purge(services, now)
 
 
 def _escalate(services: Services, now: datetime) -> int:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, Text, cast, insert, or_, select, update
 
 from triage.store.dialect import insert_new
 from triage.store.tables import AuditHeadRow, AuditRow
@@ -65,6 +66,18 @@ def _link(key: bytes, previous: str, row: dict[str, Any]) -> str:
 
 def _seal(key: bytes, length: int, last: str) -> str:
     return hmac.new(key, f"{length}:{last}".encode(), hashlib.sha256).hexdigest()
+
+
+def about(conn: Connection, ref: str) -> Sequence[Row[Any]]:
+    """Return the rows whose subject is `ref` or that list it among others, oldest first."""
+    listed = cast(AuditRow.data, Text).contains(json.dumps(ref), autoescape=True)
+    rows = select(AuditRow.__table__).where(or_(AuditRow.subject == ref, listed))
+    return conn.execute(rows.order_by(AuditRow.id)).all()
+
+
+def by(conn: Connection, actor: str) -> Sequence[Row[Any]]:
+    """Return the rows of one actor, oldest first."""
+    return conn.execute(select(AuditRow.__table__).where(AuditRow.actor == actor).order_by(AuditRow.id)).all()
 
 
 def faults(conn: Connection, key: bytes) -> list[str]:

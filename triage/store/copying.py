@@ -1,44 +1,54 @@
-"""Owns backups: the whole database as one SQLite file, from and to either database; refuses partial ones.
+"""Owns backups: the whole database as one SQLite file, from and to either database; refuses partial and damaged ones.
 
 One format for both databases, so that a backup of the small machine fills the
-PostgreSQL that replaces it.
+PostgreSQL that replaces it. The file ends in its own digest, so that a flipped bit
+shows wherever it lies; with keys it is sealed as a whole.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, func, insert, select, text
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
+from triage.seal import NO_KEYS, Keys, SealError, is_sealed, seal_file, unseal_file
 from triage.store.engine import is_current, migrate, open_engine, schema_version
 from triage.store.tables import Base
 
 _CHUNK = 2000  # rows per statement
+_MARK = b"\ntriage backup, sha256 "  # the end of a backup: this, and the digest of all before it
+_END = len(_MARK) + 64
 
 
 class BackupError(Exception):
     """A backup could not be made or used; the text says why."""
 
 
-def backup(source: Engine, target: Path) -> int:
-    """Write a consistent copy of a live database to a new file; returns its number of rows."""
+def backup(source: Engine, target: Path, keys: Keys = NO_KEYS, workplace: Path | None = None) -> int:
+    """Write a consistent copy of a live database to a new file, sealed with `keys` if any; returns its number of rows.
+
+    `workplace` is where the open copy lies until it is sealed, such as the data
+    directory: the target may be a disk that must never see it.
+    """
     partial = target.with_name(target.name + ".partial")
     try:
         if target.exists():
             raise BackupError(f"{target} exists already; a backup never overwrites")
-        partial.unlink(missing_ok=True)
-        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        if source.dialect.name == "sqlite":
-            _copy_sqlite(source, partial)
+        _new_file(partial)
+        if keys:
+            with tempfile.TemporaryDirectory(dir=workplace) as folder:
+                rows = _copy(source, Path(folder) / "open.db")
+                seal_file(Path(folder) / "open.db", partial, keys)
         else:
-            _copy_rows(source, partial)
-        rows = _check(partial)
+            rows = _copy(source, partial)
         os.link(partial, target)  # unlike a rename, it never overwrites a file that came meanwhile
     except (OSError, sqlite3.Error) as error:
         raise BackupError(f"{target}: {error}") from None
@@ -46,6 +56,57 @@ def backup(source: Engine, target: Path) -> int:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
     return rows
+
+
+def _new_file(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def _copy(source: Engine, target: Path) -> int:
+    if source.dialect.name == "sqlite":
+        _copy_sqlite(source, target)
+    else:
+        _copy_rows(source, target)
+    rows = _check(target)
+    stamp(target)
+    return rows
+
+
+def stamp(path: Path) -> None:
+    """End a backup file in its digest, in place of the one it may have."""
+    with path.open("rb+") as file:
+        size = _content_size(file)
+        file.truncate(size)
+        digest = _digest(file, size)
+        file.seek(size)
+        file.write(_MARK + digest.encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _content_size(file: BinaryIO) -> int:
+    """Return how many bytes come before the digest, or all when there is none."""
+    whole = file.seek(0, os.SEEK_END)
+    file.seek(max(0, whole - _END))
+    return whole - _END if file.read(len(_MARK)) == _MARK else whole
+
+
+def _digest(file: BinaryIO, size: int) -> str:
+    file.seek(0)
+    digest = hashlib.sha256()
+    while size > 0 and (portion := file.read(min(size, 1 << 20))):
+        digest.update(portion)
+        size -= len(portion)
+    return digest.hexdigest()
+
+
+def _is_whole(path: Path) -> bool:
+    with path.open("rb") as file:
+        size = _content_size(file)
+        digest = _digest(file, size)
+        file.seek(size)
+        return file.read() == _MARK + digest.encode()
 
 
 def _copy_sqlite(source: Engine, target: Path) -> None:
@@ -69,17 +130,40 @@ def _copy_rows(source: Engine, target: Path) -> None:
         conn.execute("PRAGMA journal_mode=DELETE")
 
 
-def restore(source: Path, target: Engine) -> int:
-    """Fill an empty database from a backup, all or nothing; returns the number of rows."""
-    rows = _check(source)
+def restore(source: Path, target: Engine, keys: Keys = NO_KEYS, workplace: Path | None = None) -> int:
+    """Fill an empty database from a backup, all or nothing; returns the number of rows.
+
+    A sealed one is opened with `keys` in `workplace`, and what was opened is deleted again.
+    """
+    if not source.is_file():
+        raise BackupError(f"{source}: there is no such file")
+    try:
+        if not is_sealed(source):
+            return _restore(source, target, source)
+        if not keys.identities:
+            raise BackupError(f"{source} is encrypted: set TRIAGE_DATA_KEYS to a key that opens it")
+        with tempfile.TemporaryDirectory(dir=workplace) as folder:
+            unseal_file(source, Path(folder) / "open.db", keys)
+            return _restore(Path(folder) / "open.db", target, source)
+    except SealError as error:
+        raise BackupError(f"{source}: {error}") from None
+    except OSError as error:
+        raise BackupError(f"{source}: {error}") from None
+
+
+def _restore(opened: Path, target: Engine, source: Path) -> int:
+    """Fill the database from an open backup; `source` is what people call it."""
+    rows = _check(opened, source)
     with target.connect() as conn:
         if schema_version(conn) is not None and not _is_empty(conn):
             raise BackupError("the database is not empty; restore into an empty home")
-    copy = create_engine("sqlite://", creator=lambda: _read_only(source))
+    copy = create_engine("sqlite://", creator=lambda: _read_only(opened))
     try:
         with copy.connect() as old:
             if not is_current(old):
                 raise BackupError(f"{source} was made by another version: restore it with that one, then migrate")
+        if not _is_whole(opened):
+            raise BackupError(f"{source} is damaged: it is not what was written")
         migrate(target)
         with copy.connect() as old, target.begin() as out:
             for table in Base.metadata.sorted_tables:
@@ -138,12 +222,11 @@ def _is_empty(conn: Connection) -> bool:
     return all(conn.execute(select(table).limit(1)).first() is None for table in Base.metadata.sorted_tables)
 
 
-def _check(path: Path) -> int:
+def _check(opened: Path, path: Path | None = None) -> int:
     """Return the rows of a backup file, or refuse it when it is damaged or something else."""
-    if not path.is_file():
-        raise BackupError(f"{path}: there is no such file")
+    path = path or opened
     try:
-        conn = _read_only(path)
+        conn = _read_only(opened)
         found = conn.execute("PRAGMA integrity_check").fetchone()[0]
         if found != "ok":
             raise BackupError(f"{path} is damaged: {found.splitlines()[0]}")

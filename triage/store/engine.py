@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.pool import StaticPool
 
 BUSY_TIMEOUT_MS = 5_000  # a writer waits so long for another process before it gives up
@@ -45,7 +45,14 @@ def open_engine(url: str) -> Engine:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not begin by itself: _begin_sqlite does
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
+    # secure_delete: what is purged must not lie about in free pages of the file.
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+    ):
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -69,6 +76,40 @@ def migrate(engine: Engine, revision: str = "head") -> None:
         if found is None and (strange := set(inspect(connection).get_table_names()) - {"alembic_version"}):
             raise SchemaError(f"the database holds tables of something else, such as {min(strange)!r}")
         command.upgrade(_config(connection), revision)
+
+
+def grant(engine: Engine, role: str) -> None:
+    """Give a PostgreSQL role what web and workers need, and not the audit's UPDATE and DELETE.
+
+    To be run as the tables' owner. Raises SchemaError where that cannot hold.
+    """
+    if engine.dialect.name != "postgresql":
+        raise SchemaError("SQLite knows no roles: there the file's own permissions and `triage verify` guard the audit")
+    name = engine.dialect.identifier_preparer.quote_identifier(role)
+    everything = "ALL TABLES IN SCHEMA public"
+    with engine.begin() as connection:
+        known = "SELECT rolsuper OR pg_has_role(oid, current_user, 'member') FROM pg_roles WHERE rolname = :role"
+        mighty = connection.execute(text(known), {"role": role}).scalar()
+        if mighty is None:
+            raise SchemaError(f"there is no role {role!r}: CREATE ROLE {name} LOGIN PASSWORD '...' first")
+        if mighty:
+            raise SchemaError(
+                f"{role!r} owns the tables or is a superuser: it could change the audit whatever is granted"
+            )
+        for statement in (
+            f"GRANT USAGE ON SCHEMA public TO {name}",
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON {everything} TO {name}",
+            f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {name}",
+            f"REVOKE UPDATE, DELETE, TRUNCATE ON audit FROM {name}",
+            f"REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON alembic_version FROM {name}",
+        ):
+            connection.exec_driver_sql(statement)
+
+
+def may_change_audit(connection: Connection) -> bool:
+    """Tell whether this PostgreSQL role could alter the audit behind the product's back."""
+    asked = "SELECT has_table_privilege('audit', 'UPDATE') OR has_table_privilege('audit', 'DELETE')"
+    return connection.dialect.name == "postgresql" and bool(connection.execute(text(asked)).scalar())
 
 
 def downgrade(engine: Engine, revision: str) -> None:

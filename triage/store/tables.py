@@ -23,6 +23,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -87,6 +88,7 @@ class TicketRow(Base):
         Index("ix_tickets_category", "category", "id"),
         Index("ix_tickets_recent", "category", "received_at"),
         Index("ix_tickets_untriaged", "status", "id"),
+        Index("ix_tickets_words", "is_open", "words_gone_at", "received_at"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
@@ -117,6 +119,56 @@ class TicketRow(Base):
     resolve_by: Mapped[datetime | None]
     answered_at: Mapped[datetime | None]
     escalated: Mapped[int]
+    held: Mapped[bool] = mapped_column(default=False, server_default=false())
+    words_gone_at: Mapped[datetime | None]
+    version: Mapped[int]
+
+
+class OriginalRow(Base):
+    """What a ticket said before masking, sealed for the holders of a data key; only where a site keeps it."""
+
+    __tablename__ = "originals"
+    __table_args__ = (Index("ix_originals_expiry", "keep_until"),)
+
+    ticket_id: Mapped[int] = mapped_column(BigId, ForeignKey("tickets.id"), primary_key=True, autoincrement=False)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    keep_until: Mapped[datetime]
+
+
+class MissRow(Base):
+    """A ticket in which a person found what the masker had missed, with made-up words in its place: a masker's test."""
+
+    __tablename__ = "masker_misses"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    ticket_id: Mapped[int] = mapped_column(BigId, ForeignKey("tickets.id"))
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    language: Mapped[str]
+    marked: Mapped[str] = mapped_column(Text)
+
+
+class BreachRow(Base):
+    """One entry of the breach register: what a privacy law asks to be written down. Its words are masked.
+
+    `notified` maps a duty ("hipaa:persons") to the day it was done.
+    """
+
+    __tablename__ = "breaches"
+    __table_args__ = (UniqueConstraint("ticket_id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    ticket_id: Mapped[int] = mapped_column(BigId, ForeignKey("tickets.id"))
+    aware_at: Mapped[datetime]
+    happened: Mapped[str]
+    state: Mapped[str]
+    information: Mapped[str]
+    circumstances: Mapped[str] = mapped_column(Text)
+    persons: Mapped[int | None]
+    risk: Mapped[str]
+    risk_reasons: Mapped[str] = mapped_column(Text)
+    measures: Mapped[str] = mapped_column(Text)
+    notified: Mapped[dict[str, Any]]
     version: Mapped[int]
 
 
@@ -220,6 +272,7 @@ class AuditRow(Base):
     """One link of the audit chain: `hash` covers the row and the link before it."""
 
     __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_actor", "actor", "id"), Index("ix_audit_subject", "subject", "id"))
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     at: Mapped[datetime]
