@@ -14,7 +14,7 @@ from triage.ticket import Span
 _MARK = re.compile(r"⟦([A-Z_]+)\|([^⟦⟧]+)⟧")
 _HEAD = re.compile(r"(?m)^=== (\w+)[ \t]*\n")
 KEPT, STAFF = "KEEP", "STAFF"
-STRUCTURED = ("MRN", "HEALTH_CARD", "DOB", "PHONE", "EMAIL", "ADDRESS", "SSN", "ID")
+STRUCTURED = ("MRN", "HEALTH_CARD", "DOB", "PHONE", "EMAIL", "ADDRESS", "SSN", "ROOM_BED", "ID")
 TYPES = ("NAME", *STRUCTURED, STAFF, KEPT)
 
 

@@ -11,20 +11,22 @@ import csv
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from models.compiled import Array
 from models.dataset import shipped_folder
-from models.masking import Marked, load_marked
+from models.masking import STAFF as STAFF_MARK
+from models.masking import STRUCTURED, Marked, load_marked
 from triage.redact import learned
-from triage.redact.codes import Candidate, CodeModel, candidates
+from triage.redact.codes import Candidate, CodeModel, Looked, candidates, second_features
+from triage.redact.context import Context
 from triage.redact.identifiers import certain, doubtful
 from triage.redact.learned import Learned
-from triage.redact.tagger import HOPELESS, Context, FirstLook, Tagger
-from triage.redact.words import tokens_of
+from triage.redact.tagger import HOPELESS, Bar, FirstLook, Tagger, Weights, weighed
+from triage.redact.words import Token, tokens_of
 from triage.ticket import Span
 
 C = 0.5
@@ -33,8 +35,9 @@ SEED = 20
 PLAIN = 2500  # unmarked tickets that teach ordinary words
 UNCLEAR = 0.0  # log-odds from which a word of theirs may be a name after all and is left out
 CODE, RULED_CODE = 0.2, 0.1  # least probability of being a patient's: without and with a detector's word
-SURE, BESIDE = -2.0, -3.5  # log-odds, chosen on tickets of authors left out (benchmarks/masking.py --left-out)
-LEAST = 0.02  # smaller weights are dropped: they never decide and make the file three times as large
+# Log-odds, chosen on tickets of authors left out (benchmarks/masking.py --left-out).
+NAMES, HOMES = Bar(sure=-2.5, beside=-4.0), Bar(sure=-0.5, beside=-1.5)
+LEAST = 0.05  # smaller weights are dropped: they hardly ever decide, and masking and its start cost half as much
 COMMON_AUTHORS = (1, 3, 8, 20)  # a level for each number of authors that more than so many write a word in lower case
 
 
@@ -49,12 +52,21 @@ def common_words(texts: Iterable[tuple[str, str]]) -> dict[str, int]:
 
 
 def learn(tickets: Sequence[Marked], texts: Sequence[tuple[str, str]]) -> Learned:
-    """Fit both models on marked tickets; `texts` are (author, text) of tickets whose words count as common."""
+    """Fit both models on marked tickets; `texts` are (author, text) of tickets whose words count as common.
+
+    Whatever one model learns from another's answers, it learns from answers to tickets
+    that the other was not fitted on.
+    """
     own = [(ticket.author, unnamed(ticket)) for ticket in tickets]
     common = common_words([*texts, *own])
-    codes = learned_codes(tickets)
     plain = [text for _, text in random.Random(SEED).sample(texts, min(PLAIN, len(texts)))]  # noqa: S311 - no secret
-    return Learned(codes, Tagger(*learned_names(tickets, plain, common, codes), common, SURE, BESIDE))
+    codes = first_codes(tickets)
+    looks = looks_of_others(tickets, codes)
+    words = [words_of(ticket, common, codes, look) for ticket, look in zip(tickets, looks, strict=True)]
+    words += plain_words(plain, common, codes, fit_first(words))
+    second, names = second_names(words)
+    tagger = Tagger(_shortened(fit_first(words)), _shortened(second), common, NAMES, HOMES)
+    return Learned(second_codes(tickets, codes, looks, names), tagger)
 
 
 def unnamed(ticket: Marked) -> str:
@@ -66,17 +78,47 @@ def unnamed(ticket: Marked) -> str:
     return text
 
 
-def learned_codes(tickets: Sequence[Marked]) -> CodeModel:
-    """Fit which numbers, dates, phones and e-mails are a patient's."""
+def first_codes(tickets: Sequence[Marked]) -> CodeModel:
+    """Fit which numbers, dates, phones and e-mails are a patient's, by themselves."""
     found = [
         (one.features, label_of(one, ticket))
         for ticket in tickets
         for one in candidates(ticket.text, seen(ticket.text))
     ]
     types = ["", *sorted({label for _, label in found} - {""})]
-    names, weights = fitted([features for features, _ in found], [types.index(label) for _, label in found])
-    rows = {name: [round(w, 3) for w in row] for name, row in zip(names, weights.T.tolist(), strict=True)}
-    return CodeModel(types, {name: row for name, row in rows.items() if max(map(abs, row)) >= LEAST}, CODE, RULED_CODE)
+    weights = _table([features for features, _ in found], [types.index(label) for _, label in found])
+    return CodeModel(types, weights, {}, CODE, RULED_CODE)
+
+
+def looks_of_others(tickets: Sequence[Marked], codes: CodeModel) -> list[Looked]:
+    """Return a first look at every ticket, by weights that were not fitted on it."""
+    looks: list[Looked] = [[] for _ in tickets]
+    for fold in range(FOLDS):
+        part = first_codes([ticket for number, ticket in enumerate(tickets) if number % FOLDS != fold])
+        for number in range(fold, len(tickets), FOLDS):
+            text = tickets[number].text
+            for one, shares in part.look(text, seen(text)):
+                by_type = dict(zip(part.types, shares, strict=True))
+                looks[number].append((one, [by_type.get(kind, 0.0) for kind in codes.types]))
+    return looks
+
+
+def second_codes(
+    tickets: Sequence[Marked], codes: CodeModel, looks: Sequence[Looked], names: Sequence[list[Span]]
+) -> CodeModel:
+    """Fit the second look, which knows the names and the other candidates of a ticket."""
+    rows: list[list[str]] = []
+    truth: list[int] = []
+    for ticket, looked, named in zip(tickets, looks, names, strict=False):
+        for (one, _), more in zip(looked, second_features(ticket.text, looked, named), strict=True):
+            rows.append([*one.features, *more])
+            truth.append(codes.types.index(label_of(one, ticket)))
+    return replace(codes, second=_table(rows, truth))
+
+
+def _table(rows: Sequence[Sequence[str]], truth: Sequence[int]) -> Weights:
+    names, weights = fitted(rows, truth)
+    return _shortened(dict(zip(names, weights.T.tolist(), strict=True)))
 
 
 def seen(text: str) -> list[Span]:
@@ -93,70 +135,88 @@ def label_of(candidate: Candidate, ticket: Marked) -> str:
     return ""
 
 
+Truth = tuple[bool | None, bool | None, bool | None]  # name, home, staff; None: leave the word out
+
+
 @dataclass(frozen=True)
-class _Words:
-    """One ticket's words: their features, and whether each is part of a name that must go (None: leave it out)."""
+class Words:
+    """One ticket's words: their features, and for each class whether the word is of it."""
 
     context: Context
     features: dict[int, list[str]]
-    named: dict[int, bool | None]
+    truth: dict[int, Truth]
 
 
-def learned_names(
-    tickets: Sequence[Marked], plain: Sequence[str], common: dict[str, int], codes: CodeModel
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Fit the two looks of the word model; the second on scores of tickets that the first was not fitted on.
+def words_of(ticket: Marked, common: dict[str, int], codes: CodeModel, looked: Looked) -> Words:
+    """Return the words of a marked ticket, beside the codes that a first look at it finds."""
+    found, _ = codes.judge(looked, seen(ticket.text))
+    context = Context(ticket.text, [span for span in found if span.type != "ADDRESS"], common)
+    truth = {place: _truth(ticket, context.tokens[place]) for place in context.words()}
+    return Words(context, {place: context.features(place) for place in truth}, truth)
 
-    `plain` tickets, which nobody marked, teach ordinary words: what a model of the marked
-    ones alone holds for no name is none.
-    """
-    words = [_words_of(ticket, common, codes) for ticket in tickets]
-    marked_only = _fit_first(words)
-    for text in plain:
-        one = _words_of(Marked("", "", "", text, ()), common, codes)
+
+def _truth(ticket: Marked, token: Token) -> Truth:
+    """Return what the author says a word is; a number can only be of a home, other identifiers are nothing."""
+    touched = {mark.type for mark in ticket.marks if mark.start < token.end and token.start < mark.end}
+    inside = {mark.type for mark in ticket.marks if mark.start <= token.start and token.end <= mark.end}
+    if touched & set(STRUCTURED) - {"ADDRESS"}:
+        return None, None, None
+    home = "ADDRESS" in inside
+    if token.text[0].isdigit():
+        return None, home, None
+    return (None if home else "NAME" in inside), home, STAFF_MARK in inside
+
+
+def plain_words(texts: Sequence[str], common: dict[str, int], codes: CodeModel, first: Weights) -> list[Words]:
+    """Return the words of tickets that nobody marked: what `first` holds for no name, home or colleague is none."""
+    found = []
+    for text in texts:
+        one = words_of(Marked("", "", "", text, ()), common, codes, codes.look(text, seen(text)))
         for place, names in one.features.items():
-            if sum(marked_only.get(name, 0.0) for name in names) >= UNCLEAR:
-                one.named[place] = None
-        words.append(one)
+            name, home, staff = (None if score >= UNCLEAR else False for score in weighed(first, names, 3))
+            one.truth[place] = (name, home, staff)
+        found.append(one)
+    return found
+
+
+def fit_first(words: Sequence[Words]) -> Weights:
+    """Fit the first look of the word model."""
+    rows = [(one.features[place], known) for one in words for place, known in one.truth.items()]
+    return _per_class([features for features, _ in rows], [known for _, known in rows])
+
+
+def second_names(words: Sequence[Words]) -> tuple[Weights, list[list[Span]]]:
+    """Fit the second look; also returns the names that first looks at the tickets find."""
     rows: list[list[str]] = []
-    truth: list[int] = []
+    truth: list[tuple[bool | None, ...]] = []
+    names: list[list[Span]] = [[] for _ in words]
     for fold in range(FOLDS):
-        first = _fit_first([one for number, one in enumerate(words) if number % FOLDS != fold])
-        for one in words[fold::FOLDS]:
-            scores = {place: sum(first.get(name, 0.0) for name in names) for place, names in one.features.items()}
-            look = FirstLook(one.context, scores)
-            for place, named in one.named.items():
-                if named is not None and scores[place] >= HOPELESS:
+        first = fit_first([one for number, one in enumerate(words) if number % FOLDS != fold])
+        for number in range(fold, len(words), FOLDS):
+            one = words[number]
+            look = FirstLook(one.context, {p: weighed(first, found, 3) for p, found in one.features.items()})
+            names[number] = look.names()
+            for place, known in one.truth.items():
+                if max(look.scores[place][:2]) >= HOPELESS:
                     rows.append(one.features[place] + look.features(place))
-                    truth.append(int(named))
-    return _shortened(_fit_first(words)), _shortened(_weights(rows, truth))
+                    truth.append(known[:2])
+    return _per_class(rows, truth), names
 
 
-def _fit_first(words: Sequence[_Words]) -> dict[str, float]:
-    known = [(one.features[place], named) for one in words for place, named in one.named.items() if named is not None]
-    return _weights([features for features, _ in known], [int(named) for _, named in known])
+def _per_class(rows: Sequence[Sequence[str]], truth: Sequence[tuple[bool | None, ...]]) -> Weights:
+    """Fit one logistic regression per class on the same features."""
+    table: Weights = {}
+    classes = len(truth[0])
+    for column in range(classes):
+        known = [(row, labels[column]) for row, labels in zip(rows, truth, strict=True) if labels[column] is not None]
+        names, weights = fitted([row for row, _ in known], [int(bool(label)) for _, label in known])
+        for name, weight in zip(names, weights[-1].tolist(), strict=True):
+            table.setdefault(name, [0.0] * classes)[column] = weight
+    return table
 
 
-def _weights(rows: Sequence[Sequence[str]], truth: Sequence[int]) -> dict[str, float]:
-    names, weights = fitted(rows, truth)
-    return dict(zip(names, weights[-1].tolist(), strict=True))
-
-
-def _shortened(weights: dict[str, float]) -> dict[str, float]:
-    return {name: round(weight, 3) for name, weight in weights.items() if abs(weight) >= LEAST}
-
-
-def _words_of(ticket: Marked, common: dict[str, int], codes: CodeModel) -> _Words:
-    found, _ = codes.judge(ticket.text, seen(ticket.text))
-    context = Context(ticket.text, found, common)
-    names = [mark for mark in ticket.marks if mark.type == "NAME"]
-    others = [mark for mark in ticket.identifiers if mark.type != "NAME"]
-    named: dict[int, bool | None] = {}
-    for place in context.words():
-        token = context.tokens[place]
-        inside = any(mark.start <= token.start and token.end <= mark.end for mark in names)
-        named[place] = None if any(mark.start < token.end and token.start < mark.end for mark in others) else inside
-    return _Words(context, {place: context.features(place) for place in named}, named)
+def _shortened(weights: Weights) -> Weights:
+    return {name: [round(w, 3) for w in row] for name, row in weights.items() if max(map(abs, row)) >= LEAST}
 
 
 def fitted(rows: Sequence[Sequence[str]], truth: Sequence[int]) -> tuple[list[str], Array]:

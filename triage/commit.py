@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 T = TypeVar("T")
@@ -37,6 +37,8 @@ _UNUSABLE = frozenset(
     }
 )
 
+_READ_ONLY = "25006"  # PostgreSQL's code for a server that takes no writes now
+
 BATCH = 128  # pieces of work in one commit at most: keeps the wait of the last one short
 
 
@@ -46,6 +48,8 @@ class StoreUnavailableError(Exception):
 
 def _translated(error: DBAPIError) -> Exception:
     """Return StoreUnavailableError where the database is at fault, the error itself where the work is."""
+    if isinstance(error, InternalError) and getattr(error.orig, "sqlstate", "") != _READ_ONLY:
+        return error
     code = getattr(error.orig, "sqlite_errorcode", None)
     if code is not None and code & 0xFF not in _UNUSABLE:
         return error
@@ -96,7 +100,7 @@ class Transactions:
         try:
             with self._reading.connect() as connection:
                 return query(connection)
-        except (OperationalError, InterfaceError) as error:
+        except (OperationalError, InterfaceError, InternalError) as error:
             raise _translated(error) from error
         except NoConnectionError as error:
             raise StoreUnavailableError("no connection to the database came free") from error
@@ -140,7 +144,10 @@ class Transactions:
         if self._grouped:
             with self._reading.connect() as connection:
                 driver: Any = connection.connection.driver_connection  # a checkpoint cannot run inside a transaction
+                (patience,) = driver.execute("PRAGMA busy_timeout").fetchone()
+                driver.execute("PRAGMA busy_timeout=100")  # writers wait meanwhile
                 driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                driver.execute(f"PRAGMA busy_timeout={patience}")
 
     def _leave(self, job: _Job) -> None:
         with self._lock:
@@ -162,7 +169,7 @@ class Transactions:
         try:
             with self._writing.begin() as connection:
                 return work(connection)
-        except (OperationalError, InterfaceError) as error:
+        except (OperationalError, InterfaceError, InternalError) as error:
             raise _translated(error) from error
         except NoConnectionError as error:
             raise StoreUnavailableError("no connection to the database came free") from error

@@ -171,7 +171,7 @@ def _card(ticket: Ticket, decision: Decision, policy: Policy) -> Notice:
 
 def _possible_breach(ticket: Ticket, decision: Decision, policy: Policy) -> Notice:
     """Tell the privacy officer, without a word of the ticket: that channel is not the restricted one."""
-    asked = duties(ticket.received_at.date(), None, "unknown", policy.privacy.laws)
+    asked = duties(ticket.received_at.astimezone(policy.zone).date(), None, "unknown", policy.privacy.laws)
     text = _BREACH.format(
         ref=ticket.ref,
         cues="; ".join(f"“{reason.detail}”" for reason in decision.reasons if reason.code == "privacy_breach"),

@@ -6,6 +6,7 @@ and readable with the `age` command where this program is not at hand.
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +50,7 @@ def data_keys(secrets: str) -> Keys:
     for place, word in enumerate(_words(secrets), 1):
         try:
             identities.append(x25519.Identity.from_str(word))
-        except pyrage.IdentityError:
+        except (pyrage.IdentityError, UnicodeError):
             raise SealError(f"key {place} is not an age secret key (`triage key new` makes one)") from None
     return Keys(tuple(identities), tuple(identity.to_public() for identity in identities[:1]))
 
@@ -57,11 +58,11 @@ def data_keys(secrets: str) -> Keys:
 def with_recipients(keys: Keys, public: str) -> Keys:
     """Return `keys` that seal for the holders of these public keys too. Raises SealError."""
     found = []
-    for word in _words(public):
+    for place, word in enumerate(_words(public), 1):
         try:
             found.append(x25519.Recipient.from_str(word))
-        except pyrage.RecipientError:
-            raise SealError(f"{word[:20]!r} is not an age public key (they begin with age1)") from None
+        except (pyrage.RecipientError, UnicodeError):
+            raise SealError(f"key {place} is not an age public key (they begin with age1)") from None
     return Keys(keys.identities, (*keys.recipients, *found))
 
 
@@ -88,8 +89,13 @@ def seal_file(source: Path, target: Path, keys: Keys) -> None:
     """Write a sealed copy of a file. Raises SealError or OSError."""
     if not keys:
         raise SealError("there is no key to seal with")
-    with source.open("rb") as plain, target.open("wb") as sealed:
-        pyrage.encrypt_io(plain, sealed, keys.recipients)
+    try:
+        with source.open("rb") as plain, target.open("wb") as sealed:
+            pyrage.encrypt_io(plain, sealed, keys.recipients)
+            sealed.flush()
+            os.fsync(sealed.fileno())
+    except pyrage.EncryptError as error:  # what the disk said, wrapped
+        raise OSError(f"{source}: {error}") from None
 
 
 def unseal_file(source: Path, target: Path, keys: Keys) -> None:
@@ -100,6 +106,8 @@ def unseal_file(source: Path, target: Path, keys: Keys) -> None:
     except (pyrage.DecryptError, OSError) as error:
         if getattr(error, "errno", None) is not None:  # the disk's own trouble
             raise
+        if "[Errno" in str(error):  # the same, wrapped
+            raise OSError(f"{source}: {error}") from None
         raise SealError("no key opens it, or it was altered") from None
 
 

@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from triage.seal import Keys, SealError, data_keys, with_recipients
@@ -41,6 +41,11 @@ class Settings(BaseSettings):
     policy: Path | None = Field(default=None, validation_alias="TRIAGE_POLICY")
     host: str = Field(default="127.0.0.1", validation_alias="TRIAGE_HOST")
     port: int = Field(default=8080, ge=1, le=65535, validation_alias="TRIAGE_PORT")
+
+    @field_validator("policy", mode="before")
+    @classmethod
+    def _unset_when_empty(cls, value: object) -> object:
+        return value or None
 
     @model_validator(mode="after")
     def _safe_in_production(self) -> Self:

@@ -26,6 +26,7 @@ SCOPES = ("tickets:read", "tickets:write", "security:read")
 PERMISSIONS = {
     "queue:read": {"viewer", "agent", "lead", "security", "admin"},
     "security:read": {"security", "admin"},
+    "original:read": {"lead", "security", "admin"},  # unmasked words, each look with a reason and audited
 }
 IDLE_SECONDS = 15 * 60
 TRIES = 10  # wrong passwords per address and minute, counted in this process

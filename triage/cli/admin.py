@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import secrets
+import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from triage.cli.common import BadInput, Failure, actor, clear_errors, now, open_product, to_json
+from triage.cli.common import BadInput, Failure, actor, clear_errors, now, open_product, read_line, to_json
 
 LEAST_PASSWORD = 12
 
@@ -55,10 +56,7 @@ def add_user(email: str, role: str, password_stdin: bool) -> None:
     email = email.strip().lower()
     if not re.fullmatch(r"[^\s@]+@[^\s@]+", email) or len(email) > 320:
         raise BadInput("EMAIL: must be an e-mail address")
-    if password_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
-    else:
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    password = read_line() if password_stdin else click.prompt("Password", hide_input=True, confirmation_prompt=True)
     if len(password) < LEAST_PASSWORD:
         raise BadInput(f"password: must have at least {LEAST_PASSWORD} characters")
     hashed = generate_password_hash(password)
@@ -128,17 +126,22 @@ def check_policy(path: str | None, as_json: bool) -> None:
 def backup(path: Path) -> None:
     """Copy the whole database to a new file while it runs; encrypted where there is a key."""
     from triage import service
+    from triage.commit import StoreUnavailableError
     from triage.service import Act
     from triage.store.copying import BackupError
     from triage.store.copying import backup as copy
 
     product = open_product()
     keys = product.settings.backup_keys
-    service.note(product.services, Act(now(), actor(), "backup"), "database", encrypted=bool(keys))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leave no open copy behind
     try:
         rows = copy(product.engine, path, keys, product.settings.home)
     except BackupError as error:
         raise Failure(str(error)) from None
+    try:
+        service.note(product.services, Act(now(), actor(), "backup"), "database", encrypted=bool(keys))
+    except StoreUnavailableError:
+        click.echo("The backup is made, but the audit cannot be written.", err=True)
     click.echo(f"{path}: {rows} rows{', encrypted' if keys else ''}.")
     if not keys:
         click.secho("WARNING: it is NOT ENCRYPTED and holds masked ticket text.", fg="red", bold=True, err=True)
@@ -157,6 +160,7 @@ def restore(path: Path) -> None:
     from triage.store.copying import restore as fill
 
     found = settings.load()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leave no open copy behind
     try:
         rows = fill(path, engine.open_engine(found.url), found.keys, found.home)
     except BackupError as error:

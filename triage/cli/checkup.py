@@ -29,7 +29,7 @@ def _guarded(name: str, check: Callable[[Any], dict[str, str]], found: Any) -> d
     try:
         return check(found)
     except Exception as error:  # noqa: BLE001 - a check-up reports what breaks, whatever it is
-        return _row(name, FAILING, f"{type(error).__name__}: {error}")
+        return _row(name, FAILING, f"{type(error).__name__}: {error}", "Mend what it names and run this again.")
 
 
 def _policy(found: Any) -> dict[str, str]:

@@ -46,6 +46,14 @@ def to_json(document: Any) -> None:
     click.echo(json.dumps(document, ensure_ascii=False))
 
 
+def read_line() -> str:
+    """Return the next line of stdin. Raises BadInput for what is no UTF-8."""
+    try:
+        return sys.stdin.buffer.readline().decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise BadInput("stdin: is not UTF-8") from None
+
+
 def set_up_logs() -> None:
     """Send logs to stderr as one line each, with control characters escaped."""
     structlog.configure(

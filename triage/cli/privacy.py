@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import csv
+import json
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
-from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
-from triage.cli.common import BadInput, actor, clear_errors, now, open_product, to_json
+from triage.cli.common import BadInput, Failure, actor, clear_errors, now, open_product, read_line, to_json
 
 
 @click.group()
@@ -40,8 +42,11 @@ def rotate() -> None:
     product = open_product()
     if not product.services.keys:
         raise BadInput("TRIAGE_DATA_KEYS: is needed, the new key first")
-    changed = service.rekey(product.services, actor(), now())
-    click.echo(f"{changed} originals were sealed anew. Older keys are needed only for older backups.")
+    changed, closed = service.rekey(product.services, actor(), now())
+    click.echo(f"{changed} originals were sealed anew.")
+    if closed:
+        raise Failure(f"{closed} originals open with no key in TRIAGE_DATA_KEYS: add the key they were sealed with")
+    click.echo("Older keys are needed only for older backups.")
 
 
 @click.command()
@@ -65,7 +70,7 @@ def mend(ref: str, words: str, kind: str) -> None:
     from triage import service
 
     product = open_product()
-    missed = sys.stdin.readline() if words == "-" else words
+    missed = read_line() if words == "-" else words
     done = service.mend(product.services, ref, missed, kind.upper(), actor(), now())
     click.echo(f"{ref}: {done.placeholder} stands in {done.places} places of the text now.")
     if _live_model_knows(product, missed):
@@ -89,10 +94,14 @@ def misses(target: str | None) -> None:
     from models.masking import marked_in, measure
     from triage import service
     from triage.redact import find_spans
+    from triage.service import Act
 
-    found = service.misses(open_product().services)
+    services = open_product().services
+    found = service.misses(services)
     if target:
-        _writable(target).write_text("".join(found), encoding="utf-8")
+        with _new_file(target) as out:
+            service.note(services, Act(now(), actor(), "export_misses"), "misses", rows=len(found))
+            out.write("".join(found))
     tests = list(marked_in("".join(found), "misses", "misses"))
     wanted = sum(len(test.identifiers) for test in tests)
     hit = round(measure(tests, find_spans).get("all", 0) * wanted)
@@ -128,8 +137,7 @@ def access(ref: str | None, person: str | None, target: str, *, as_json: bool) -
     if bool(ref) == bool(person):
         raise BadInput("give either --ticket or --user")
     services = open_product().services
-    rows = service.who_saw(services, ref.upper()) if ref else service.what_did(services, person or "")
-    service.note(services, Act(now(), actor(), "export_access"), ref.upper() if ref else person or "", rows=len(rows))
+    rows = service.who_saw(services, ref) if ref else service.what_did(services, person or "")
     found = [
         {
             "row": row.id,
@@ -142,10 +150,12 @@ def access(ref: str | None, person: str | None, target: str, *, as_json: bool) -
         }
         for row in rows
     ]
-    if as_json:
-        to_json({"rows": found})
-    else:
-        write_csv(target, ("row", "at", "actor", "action", "subject", "tickets", "reason"), found)
+    with _new_file(target) as out:
+        service.note(services, Act(now(), actor(), "export_access"), ref or person or "", rows=len(rows))
+        if as_json:
+            out.write(json.dumps({"rows": found}, ensure_ascii=False) + "\n")
+        else:
+            write_csv(out, ("row", "at", "actor", "action", "subject", "tickets", "reason"), found)
 
 
 @click.group()
@@ -216,7 +226,7 @@ def told(ref: str, duty: str, day: str | None) -> None:
     from triage import service
 
     try:
-        when = date.fromisoformat(day) if day else now().date()
+        when = now().date() if day is None else date.fromisoformat(day)
     except ValueError:
         raise BadInput("--on: must be a day such as 2026-11-24") from None
     service.note_duty(open_product().services, ref, actor(), now(), duty, when)
@@ -228,12 +238,13 @@ def told(ref: str, duty: str, day: str | None) -> None:
 @clear_errors
 def export_breaches(target: str) -> None:
     """Write the register to a CSV file, one row per entry."""
-    rows = [
-        {**entry, "duties": "; ".join(f"{d['duty']} {d['done'] or 'open'}" for d in entry["duties"])}
-        for entry in _register("export_breaches")
-    ]
-    names = ("ref", "aware_at", "state", "persons", "risk", "happened", "information")
-    write_csv(target, (*names, "circumstances", "risk_reasons", "measures", "duties"), rows)
+    with _new_file(target) as out:
+        rows = [
+            {**entry, "duties": "; ".join(f"{d['duty']} {d['done'] or 'open'}" for d in entry["duties"])}
+            for entry in _register("export_breaches")
+        ]
+        names = ("ref", "aware_at", "state", "persons", "risk", "happened", "information")
+        write_csv(out, (*names, "circumstances", "risk_reasons", "measures", "duties"), rows)
 
 
 def _register(action: str) -> list[dict[str, Any]]:
@@ -246,25 +257,27 @@ def _register(action: str) -> list[dict[str, Any]]:
     return entries
 
 
-def write_csv(target: str, names: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
+def write_csv(out: TextIO, names: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
     """Write rows as CSV; no cell can be read as a formula by a spreadsheet."""
-    out = sys.stdout if target == "-" else _writable(target).open("w", encoding="utf-8", newline="")
-    try:
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows([[_cell(row[name]) for name in names] for row in rows])
-    finally:
-        if out is not sys.stdout:
-            out.close()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([[_cell(row[name]) for name in names] for row in rows])
 
 
 def _cell(value: Any) -> str:
     text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else text
 
 
-def _writable(target: str) -> Path:
-    path = Path(target)
-    if path.exists():
-        raise BadInput(f"{target}: exists already")
-    return path
+@contextmanager
+def _new_file(target: str) -> Iterator[TextIO]:
+    """Open a new file that only its owner can read; `-` is stdout."""
+    if target == "-":
+        yield sys.stdout
+        return
+    try:
+        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise BadInput(f"{target}: exists already") from None
+    with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
+        yield out

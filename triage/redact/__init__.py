@@ -15,9 +15,12 @@ from collections.abc import Iterable
 from triage.redact import learned
 from triage.redact.identifiers import Cover, certain, doubtful, first_come
 from triage.redact.names import name_rules
+from triage.redact.plain import plain
 from triage.redact.protect import protected
 from triage.ticket import Masked, Span
 
+LEAST_WORDS = 6
+_WORDS = re.compile(r"[^\W\d_]{2,}")
 WITHHELD = "[text withheld: masking failed]"
 
 
@@ -41,22 +44,40 @@ def find_spans(raw: str, keep: Iterable[str] = ()) -> tuple[Span, ...]:
     `keep` frees names and guesses, never a number or date that a word beside it or a
     checksum proves to be a patient's.
     """
-    text, places = _plain(raw)
+    text, places = plain(raw)
     models = learned.load()
     proved = certain(text)
     guessed = doubtful(text, proved)
-    theirs, ours = models.codes.judge(text, sorted(proved + guessed, key=lambda span: span.start))
-    sure, not_theirs = Cover(text, proved), Cover(text, ours)
-    found = proved + [span for span in theirs if not sure.touches(span)]
-    found = _merged(found + [span for span in guessed if not not_theirs.touches(span)])
+    ruled = sorted(proved + guessed, key=lambda span: span.start)
+    looked = models.codes.look(text, ruled)
+    codes = _codes(text, proved, guessed, models.codes.judge(looked, ruled))
     own = _occurrences(text, keep)
     free = Cover(text, [*protected(text), *own])
-    names = _uncovered(text, first_come(text, name_rules(text), taken=found), Cover(text, own))
-    names += _uncovered(text, models.names.names(text, found), free)
-    spans = _merged(proved + [span for span in found if not free.holds(span)] + names)
+    names = _uncovered(text, first_come(text, name_rules(text), taken=codes), Cover(text, own))
+    tagged, homes = models.names.spans(text, codes)
+    names += _uncovered(text, tagged, free)
+    if looked:
+        again = models.codes.look_again(text, looked, names)
+        codes = _codes(text, proved, guessed, models.codes.judge(again, ruled))
+    guesses = [span for span in [*codes, *homes] if not free.holds(span)]
+    spans = _merged(proved + guesses + names)
     if places is None:
         return tuple(spans)
     return tuple(Span(places[span.start], _end(raw, places[span.end - 1] + 1), span.type) for span in spans)
+
+
+def _codes(text: str, proved: list[Span], guessed: Iterable[Span], judged: tuple[list[Span], list[Span]]) -> list[Span]:
+    """Return the numbers, dates and addresses that go: the proved ones, and the others as they are judged.
+
+    With only a few words around them there is nothing to judge by: the detectors' word stands.
+    """
+    theirs, ours = judged
+    shaped = Cover(text, guessed)
+    if sum(not shaped.touches(Span(*word.span(), "")) for word in _WORDS.finditer(text)) < LEAST_WORDS:
+        ours = []
+    sure, not_theirs = Cover(text, proved), Cover(text, ours)
+    found = proved + [span for span in theirs if not sure.touches(span)]
+    return _merged(found + [span for span in guessed if not not_theirs.touches(span)])
 
 
 def _end(raw: str, end: int) -> int:
@@ -64,34 +85,6 @@ def _end(raw: str, end: int) -> int:
     while end < len(raw) and unicodedata.combining(raw[end]):
         end += 1
     return end
-
-
-def _plain(raw: str) -> tuple[str, list[int] | None]:
-    """Return the text as a reader sees it, and where each of its characters stands in the original.
-
-    Full-width digits and letters become plain ones; invisible characters and accents that
-    stand by themselves go: they would tear an identifier apart. None when every character stays where it is.
-    """
-    if raw.isascii():
-        return raw, None
-    kept = [(i, plain) for i, c in enumerate(raw) if (plain := _seen(c))]
-    return "".join(plain for _, plain in kept), [i for i, _ in kept]
-
-
-_PLAIN = {"\u00ad": "", "\u00a0": " ", "\u202f": " "} | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-")
-
-
-def _seen(character: str) -> str:
-    if (known := _PLAIN.get(character)) is not None:
-        return known
-    if unicodedata.combining(character):
-        return ""
-    if character < "\u2000":
-        return character
-    if unicodedata.category(character) == "Cf":
-        return ""
-    plain = unicodedata.normalize("NFKC", character)
-    return plain if len(plain) == 1 else character
 
 
 def _uncovered(text: str, names: Iterable[Span], free: Cover) -> list[Span]:

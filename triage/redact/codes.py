@@ -169,29 +169,98 @@ def _surroundings(before: Sequence[str], after: Sequence[str], kind: str) -> Ite
     yield f"staff<{not STAFF_WORDS.isdisjoint(before)} {kind}"
 
 
+Looked = list[tuple[Candidate, list[float]]]  # every candidate of a text with its share per type
+
+
 @dataclass(frozen=True, slots=True)
 class CodeModel:
-    """Weights per feature, one for every type of `types` (the first is "", IT's own)."""
+    """Weights per feature, one for every type of `types` (the first is "", IT's own).
+
+    The second look also knows the first shares of all candidates and where patients are
+    named. `least` and `ruled` are the least probabilities of being a patient's, without
+    and with a detector's word.
+    """
 
     types: list[str]
-    weights: dict[str, list[float]]
+    first: dict[str, list[float]]
+    second: dict[str, list[float]]
     least: float
     ruled: float
 
-    def judge(self, text: str, ruled: Sequence[Span]) -> tuple[list[Span], list[Span]]:
+    def look(self, text: str, ruled: Sequence[Span]) -> Looked:
+        """Return the candidates of a text at first sight; `ruled` is what the detectors found, in order."""
+        return [(one, _shares(self.first, one.features)) for one in candidates(text, ruled)]
+
+    def look_again(self, text: str, looked: Looked, names: Sequence[Span]) -> Looked:
+        """Return the same candidates, now that the names of patients are known."""
+        more = second_features(text, looked, names)
+        return [(one, _shares(self.second, [*one.features, *new])) for (one, _), new in zip(looked, more, strict=True)]
+
+    def judge(self, looked: Looked, ruled: Sequence[Span]) -> tuple[list[Span], list[Span]]:
         """Return what is a patient's, and what is not although it has digits."""
         theirs: list[Span] = []
         ours: list[Span] = []
         ends = [span.end for span in ruled]
-        for one in candidates(text, ruled):
-            rows = [self.weights[name] for name in set(one.features) if name in self.weights]
-            scores = [sum(column) for column in zip(*rows, strict=True)]
-            top = max(scores)
-            shares = [math.exp(score - top) for score in scores]
+        for one, shares in looked:
             known = _overlapped(ruled, ends, one.start, one.end)
-            if 1 - shares[0] / sum(shares) >= (self.ruled if known else self.least):
+            if 1 - shares[0] >= (self.ruled if known else self.least):
                 best = max(range(1, len(shares)), key=shares.__getitem__)
                 theirs.append(Span(one.start, one.end, known or self.types[best]))
             else:
                 ours.append(Span(one.start, one.end, ""))
         return theirs, ours
+
+
+def _shares(weights: dict[str, list[float]], features: Sequence[str]) -> list[float]:
+    """Return the probability of each type."""
+    rows = [row for name in set(features) if (row := weights.get(name)) is not None]
+    scores = [sum(column) for column in zip(*rows, strict=True)]
+    top = max(scores)
+    shares = [math.exp(score - top) for score in scores]
+    whole = sum(shares)
+    return [share / whole for share in shares]
+
+
+def second_features(text: str, looked: Looked, names: Sequence[Span]) -> list[list[str]]:
+    """Return for each candidate what its first share, the other candidates and the names around say."""
+    theirs = [1 - shares[0] for _, shares in looked]
+    strong = sum(share > 1 / 2 for share in theirs)
+    levels = ["", *map(_level, theirs), ""]
+    named = min(2, len(names))
+    starts, ends = sorted(name.start for name in names), sorted(name.end for name in names)
+    found = []
+    for number, (one, shares) in enumerate(looked):
+        own, best = levels[number + 1], max(range(1, len(shares)), key=shares.__getitem__)
+        others = min(3, strong - (theirs[number] > 1 / 2))
+        before, after = bisect_right(ends, one.start), bisect_left(starts, one.end)
+        gap1 = _gap(text[ends[before - 1] : one.start]) if before else ""
+        gap2 = _gap(text[one.end : starts[after]]) if after < len(starts) else ""
+        found.append(
+            [
+                f"own={own}",
+                f"own={own} {best}",
+                f"named={named}",
+                f"named={named} own={own}",
+                f"named={named} {best}",
+                f"gb={gap1}",
+                f"ga={gap2}",
+                f"gb={gap1} own={own}",
+                f"ga={gap2} own={own}",
+                f"others={others} named={named}",
+                f"others={others} own={own}",
+                f"cb={levels[number]}",
+                f"ca={levels[number + 2]}",
+                f"inname={before < after}",  # some name begins before its end and ends after its start
+            ]
+        )
+    return found
+
+
+def _level(share: float) -> str:
+    return str(max(-6, min(6, round(math.log((share + 1e-4) / (1 - share + 1e-4))))))
+
+
+def _gap(between: str) -> str:
+    """Return how far apart two things stand, in steps, and whether on one line."""
+    size = sum(len(between) > limit for limit in (3, 12, 40, 120))
+    return f"{size}{'n' if chr(10) in between else ''}"

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from triage.redact.codes import CodeModel
-from triage.redact.tagger import Tagger
+from triage.redact.tagger import Bar, Tagger
 from triage.redact.words import DATA
 
 WEIGHTS = DATA / "masker.json.gz"
@@ -28,7 +28,8 @@ def load() -> Learned:
     """Return the shipped weights, read once."""
     with gzip.open(WEIGHTS, "rt", encoding="utf-8") as file:
         data = json.load(file)
-    return Learned(CodeModel(**data["codes"]), Tagger(**data["names"]))
+    bars = {kind: Bar(**data["names"][kind]) for kind in ("names", "homes")}
+    return Learned(CodeModel(**data["codes"]), Tagger(**(data["names"] | bars)))
 
 
 def write(made: Learned, path: Path = WEIGHTS) -> None:

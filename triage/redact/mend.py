@@ -7,12 +7,14 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from triage.redact.plain import plain
 from triage.redact.words import fold, name_lists
 from triage.ticket import Span
 
 TYPES = ("NAME", "MRN", "HEALTH_CARD", "DOB", "PHONE", "EMAIL", "ADDRESS", "SSN", "ROOM_BED", "ID")
+PLACEHOLDER = re.compile(rf"\[({'|'.join(TYPES)})-(\d{{1,9}})\]")
 _VOWELS, _CONSONANTS = "aeiouy", "bcdfghjklmnpqrstvwxz"
-PLACEHOLDER = re.compile(rf"\[({'|'.join(TYPES)})-(\d+)\]")
+_NO_MARKS = str.maketrans("⟦⟧", "[]")
 
 
 def places(text: str, hidden: str) -> list[tuple[int, int]]:
@@ -20,18 +22,33 @@ def places(text: str, hidden: str) -> list[tuple[int, int]]:
 
     Never inside a placeholder.
     """
-    parts = [re.escape(part) for part in _folded(hidden).split()]
+    parts = [re.escape(part) for part in _folded(hidden)[0].split()]
     if not parts:
         return []
-    pattern = r"(?<!\w)" + r"\s+".join(parts) + r"(?!\w)"
+    folded, at = _folded(text)
+    before = r"(?<![^\W_])" if parts[0][0].isalnum() else ""
+    after = r"(?![^\W_])" if parts[-1][-1].isalnum() else ""
     taken = [match.span() for match in PLACEHOLDER.finditer(text)]
-    found = [match.span() for match in re.finditer(pattern, _folded(text))]
-    return [(start, end) for start, end in found if not any(start < b and a < end for a, b in taken)]
+    found = []
+    for match in re.finditer(before + r"\s+".join(parts) + after, folded):
+        start, end = at[match.start()], at[match.end()]
+        if not any(start < b and a < end for a, b in taken):
+            found.append((start, end))
+    return found
 
 
-def _folded(text: str) -> str:
-    """Return the text in lower case without accents, every character still at its place."""
-    return "".join(unicodedata.normalize("NFD", character)[0].lower()[0] for character in text)
+def _folded(text: str) -> tuple[str, list[int]]:
+    """Return a text in lower case without accents, and where its characters and its end stand in the text."""
+    seen, at = plain(text)
+    letters = [_base(character) for character in seen]
+    places = list(range(len(text))) if at is None else at
+    return "".join(letters), [*places, len(text)]
+
+
+def _base(character: str) -> str:
+    if "\uac00" <= character <= "\ud7a3":  # a Korean syllable would fall apart into its letters
+        return character
+    return unicodedata.normalize("NFD", character)[0].lower()[0].replace("’", "'")
 
 
 def next_placeholder(text: str, kind: str) -> str:
@@ -42,13 +59,18 @@ def next_placeholder(text: str, kind: str) -> str:
 
 def hide(text: str, hidden: str, placeholder: str) -> str:
     """Return a masked text with every mention of the words replaced."""
-    return _spliced(text, places(text, hidden), placeholder)
-
-
-def _spliced(text: str, where: Iterable[tuple[int, int]], new: str) -> str:
-    for start, end in reversed(list(where)):
-        text = text[:start] + new + text[end:]
+    for start, end in reversed(places(text, hidden)):
+        text = text[:start] + placeholder + text[end:]
     return text
+
+
+def holds_part(text: str, hidden: str) -> bool:
+    """Tell whether a short text, such as a word that a model weighed, holds any word of what must be hidden."""
+    return not set(_words(text)).isdisjoint(_words(hidden))
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", _folded(text)[0])
 
 
 def original_spans(text: str, spans: Iterable[Span], where: Iterable[tuple[int, int]], kind: str) -> tuple[Span, ...]:
@@ -72,27 +94,36 @@ def _back(text: str, spans: Iterable[Span], place: tuple[int, int], kind: str) -
 def as_test(text: str, where: Iterable[tuple[int, int]], kind: str, chance: random.Random) -> str:
     """Return the text with made-up words of the same shape, marked, where the missed ones stood.
 
-    The real words must not be kept anywhere; what the next masker is tested on is their shape and surroundings.
+    The real words must not be kept anywhere; what the next masker is tested on is their
+    shape and surroundings. What a writer typed can not be read as a mark.
     """
-    where = list(where)
-    made: dict[str, str] = {}
-    for start, end in reversed(where):
+    safe = re.sub(r"(?m)^=(?===)", "-", text.translate(_NO_MARKS))  # both keep every place
+    seeds: dict[str, float] = {}
+    for start, end in sorted(where, reverse=True):
         word = text[start:end]
-        stand_in = made.setdefault(_folded(word), _made_up(word, kind, chance))
-        text = f"{text[:start]}⟦{kind}|{stand_in}⟧{text[end:]}"
-    return text
+        seed = seeds.setdefault(" ".join(_folded(word)[0].split()), chance.random())
+        safe = f"{safe[:start]}⟦{kind}|{_made_up(word, kind, seed)}⟧{safe[end:]}"
+    return safe
 
 
-def _made_up(word: str, kind: str, chance: random.Random) -> str:
-    if kind == "NAME":
-        return re.sub(r"[^\W\d_]{2,}", lambda match: _name_like(match[0], chance), word)
-    return "".join(_sign_like(character, chance) for character in word)
+def _made_up(word: str, kind: str, seed: float) -> str:
+    """Return another word of the same kind and shape, the same one for the same seed, whatever the case."""
+    chance = random.Random(seed)  # noqa: S311 - invented words, no secret; the seed is the system's
+    made = word
+    while made.lower() == word.lower() and any(map(str.isalnum, word)):
+        if kind == "NAME":
+            made = re.sub(r"[^\W\d_]{2,}|[^\W_]", lambda match: _name_like(match[0], chance), word)
+        else:
+            made = "".join(_sign_like(character, chance) for character in word)
+    return made
 
 
 def _name_like(word: str, chance: random.Random) -> str:
     """Return another word in the same case: a listed name for a listed one, else one that only sounds alike."""
     given, family = name_lists()
     names = given | family
+    if len(word) == 1:
+        return _sign_like(word, chance)
     if fold(word) in names:
         near = sorted(name for name in names if abs(len(name) - len(word)) <= 1 and name.isalpha())
         name = chance.choice(near)

@@ -1,263 +1,229 @@
-"""Owns which words of a text name a patient, by weights read from a JSON file; refuses to learn them.
+"""Owns which words of a text name a patient or a home, by weights read from a JSON file; refuses to learn them.
 
-A linear model over each word: its spelling, the vendored name lists, the words around
-it, and what the detectors of identifiers found beside it. No code is loaded and no
-library is needed, so masking starts at once in every process. `models.tagger` fits the
-weights on training_data/masking.
+A linear model over each word (`context`), looked at twice: the second time it also knows
+the first scores of the word, its neighbours and the whole text, for three classes: a
+patient's name, a home address, and a colleague's name, which stays. No code is loaded
+and no library is needed, so masking starts at once in every process. `models.tagger`
+fits the weights on training_data/masking.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from triage.redact.words import CUES, PATIENT_WORDS, STAFF_WORDS, Token, name_lists, tokens_of
+from triage.redact.context import Context
+from triage.redact.words import Token
 from triage.ticket import Span
 
 # Between two words of one name: "DOE, Jane", "DOE^JANE", "jean_paul", "Ng-Lee", "J. Doe".
-_GLUE = re.compile(r"[ \t\u00a0]*[,.^*_\-'’&]?[ \t\u00a0]*|[ \t]*\n[ \t]*")
-COMMONEST = "4"  # the highest level of `Tagger.common`, and on no list of names
-
-
-def _shape(word: str) -> str:
-    if word.islower():
-        return "x"
-    if word.isupper():
-        return "X" if len(word) == 1 else "XX"
-    return "Xx" if word[0].isupper() and word[1:].islower() else "xX"
-
-
-def _case(text: str) -> str:
-    upper = sum(map(str.isupper, text))
-    lower = sum(map(str.islower, text))
-    return "low" if upper * 60 < lower else "up" if upper > 2 * lower else "mix"
-
-
-class Context:
-    """What the features of every word of one text share."""
-
-    def __init__(self, text: str, found: Sequence[Span], common: dict[str, int]) -> None:
-        self.tokens = tokens_of(text)
-        self.case = _case(text)
-        lows = {token.low for token in self.tokens}
-        self._about = f"{'i' if found else ''}{'p' if lows & PATIENT_WORDS else ''}{'s' if lows & STAFF_WORDS else ''}"
-        self._last_line = text.rstrip().rfind("\n")
-        self._given, self._family = name_lists()
-        self._common = common
-        starts = [span.start for span in found]
-        self.inside: list[str] = []
-        for token in self.tokens:
-            place = bisect_right(starts, token.start) - 1
-            hit = place >= 0 and token.start < found[place].end
-            self.inside.append(found[place].type if hit else "")
-        self.kinds = [kind or self._kind(token) for token, kind in zip(self.tokens, self.inside, strict=True)]
-
-    def _kind(self, token: Token) -> str:
-        """Return what a word is known as: a listed name, a common word, both, or neither."""
-        first = token.text[0]
-        if not first.isalpha():
-            return "9" if first.isdigit() else first
-        low = token.low
-        parts = re.split(r"['-]", low)
-        given = any(part in self._given for part in parts)
-        family = any(part in self._family for part in parts)
-        return f"{'g' if given else ''}{'f' if family else ''}{self._common.get(low, 0)}"
-
-    def words(self) -> Iterator[int]:
-        """Yield the places of the words that could be names: not the commonest ones, not the cues."""
-        for place, token in enumerate(self.tokens):
-            common = self.kinds[place] == COMMONEST and token.text.islower()
-            cue = len(token.low) > 2 and token.low in CUES
-            if token.text[0].isalpha() and not self.inside[place] and not common and not cue:
-                yield place
-
-    def features(self, place: int) -> list[str]:
-        """Return what is known of one word, as names of weights."""
-        token, kind = self.tokens[place], self.kinds[place]
-        shape = _shape(token.text)
-        look = f"{shape}{self.case}"
-        low = token.low
-        found = [
-            "",
-            f"w={low}",
-            f"s3={low[-3:]}",
-            f"s2={low[-2:]}",
-            f"p3={low[:3]}",
-            f"k={kind}",
-            f"k={kind} {look}",
-            f"look={look}",
-            f"len={min(len(low), 12)} {shape}",
-            f"about={self._about} {kind} {look}",
-            f"about={self._about}",
-        ]
-        if low.startswith(("l'", "d'", "qu'", "n'", "s'")):
-            found.append("elided")
-        return found + self._beside(place, shape) + self._near(place, f"{kind} {look}")
-
-    def _beside(self, place: int, shape: str) -> list[str]:
-        """Return what the two words and signs on each side say."""
-        kind = self.kinds[place]
-        (low2, kind2, _), (low1, kind1, shape1) = self._at(place - 2), self._at(place - 1)
-        (low3, kind3, shape3), (low4, kind4, _) = self._at(place + 1), self._at(place + 2)
-        return [
-            f"b={low1}",
-            f"a={low3}",
-            f"b2={low2}",
-            f"a2={low4}",
-            f"bb={low2} {low1}",
-            f"aa={low3} {low4}",
-            f"kb={kind1} {kind}",
-            f"ka={kind} {kind3}",
-            f"kab={kind1} {kind} {kind3}",
-            f"kb2={kind2} {kind1} {kind}",
-            f"ka2={kind} {kind3} {kind4}",
-            f"sh={shape1} {shape} {shape3} {self.case}",
-            f"ba={low1} {low3}",
-        ]
-
-    def _at(self, place: int) -> tuple[str, str, str]:
-        if not 0 <= place < len(self.tokens):
-            return "<>", "<>", ""
-        token = self.tokens[place]
-        return token.low, self.kinds[place], _shape(token.text) if token.text[0].isalpha() else ""
-
-    def _near(self, place: int, kind: str) -> list[str]:
-        """Return which cues stand within some words: of a patient, of staff, an identifier, the text's end."""
-        tokens = self.tokens
-        before = [token.low for token in tokens[max(0, place - 8) : place]]
-        near, follows = set(before[-6:]), {token.low for token in tokens[place + 1 : place + 5]}
-        cue = next((low for low in reversed(before) if low in PATIENT_WORDS or low in STAFF_WORDS), "")
-        left = len(tokens) - place
-        signs = {
-            "pat": not near.isdisjoint(PATIENT_WORDS),
-            "staff": not near.isdisjoint(STAFF_WORDS),
-            "pat>": not follows.isdisjoint(PATIENT_WORDS),
-            "staff>": not follows.isdisjoint(STAFF_WORDS),
-            "id<": any(self.inside[max(0, place - 6) : place]),
-            "id>": any(self.inside[place + 1 : place + 7]),
-            "end": left <= 4,
-            "lastline": tokens[place].start > self._last_line >= 0,
-        }
-        found = [f"cue={cue}", f"cue={cue} {self.kinds[place]}", f"left={min(left, 5)}"]
-        for sign, there in signs.items():
-            if there:
-                found += [sign, f"{sign} {kind}"]
-        return found
-
-
+_NAME_GLUE = re.compile(r"[ \t\u00a0]*[,.^*_\-'’&]?[ \t\u00a0]*|[ \t]*\n[ \t]*")
+# Between two words of one address, which may go over lines or stand between the signs of a table or message.
+_HOME_GLUE = re.compile(r"[ \t,.#^/\-'’\"|()ºª°]{0,5}|[ \t,]{0,5}\n[ \t]{0,5}")
+NAME, HOME, STAFF = range(3)  # the classes, as columns of the weights; the second look weighs the first two
 AGAIN = 3.0  # log-odds a word may be less likely where it stands again in the text
 HOPELESS = -6.0  # log-odds under which the second look is not worth its time
+
+Weights = dict[str, list[float]]
+Scores = dict[int, tuple[float, ...]]  # of each word, by its place: log-odds of each class
+
+
+def weighed(weights: Weights, features: Iterable[str], classes: int) -> tuple[float, ...]:
+    """Return the log-odds of each class."""
+    rows = [row for name in features if (row := weights.get(name)) is not None]
+    return tuple(map(sum, zip(*rows, strict=True))) if rows else (0.0,) * classes
 
 
 class FirstLook:
     """The first scores of a text's words, and what all of them together say."""
 
-    def __init__(self, context: Context, scores: dict[int, float]) -> None:
+    def __init__(self, context: Context, scores: Scores) -> None:
         self.context = context
         self.scores = scores
         self._best: dict[str, list[float]] = {}
         for place, score in scores.items():
-            same = self._best.setdefault(context.tokens[place].low, [])
-            same.append(score)
+            self._best.setdefault(context.tokens[place].low, []).append(score[NAME])
         for same in self._best.values():
             same.sort(reverse=True)
-        self._named = sum(score > 0 for score in scores.values())
+        self._named, self._homes, self._staffed = (sum(score[k] > 0 for score in scores.values()) for k in range(3))
+
+    def names(self) -> list[Span]:
+        """Return the words that look like a patient's name at first."""
+        tokens = self.context.tokens
+        return [
+            Span(tokens[place].start, tokens[place].end, "NAME")
+            for place, score in self.scores.items()
+            if score[NAME] >= 0 and not tokens[place].text[0].isdigit()
+        ]
 
     def features(self, place: int) -> list[str]:
         """Return what the first scores of a word, its neighbours and the whole text say about it."""
-        tokens, scores = self.context.tokens, self.scores
-        score = scores[place]
-        own = _bucket(score)
-        before, after = (_bucket(_score_beside(tokens, scores, place, step)) for step in (-1, 1))
-        same = self._best[tokens[place].low]
-        again = None if len(same) == 1 else same[1] if same[0] == score else same[0]
-        named = min(4, self._named - (score > 0))
+        score = self.scores[place]
+        own, home, staff = map(_bucket, score)
+        same = self._best[self.context.tokens[place].low]
+        again = "" if len(same) == 1 else _bucket(same[1] if same[0] == score[NAME] else same[0])
+        named = min(4, self._named - (score[NAME] > 0))
+        codes, kind = self.context.codes, self.context.kinds[place]
         return [
             f"own={own}",
-            f"before={before}",
-            f"after={after}",
-            f"own={own} before={before}",
-            f"own={own} after={after}",
-            f"own={own} {self.context.kinds[place]}",
+            f"own={own} {kind}",
             f"named={named}",
             f"named={named} own={own}",
-            f"again={_bucket(again)}",
+            f"again={again}",
+            f"again={again} own={own}",
+            f"staff={staff}",
+            f"staff={staff} own={own}",
+            f"staffed={min(4, self._staffed)} named={named} own={own}",
+            f"codes={codes} own={own}",
+            f"codes={codes} named={named} {self.context.about}",
+            f"codes={codes} staff={staff}",
+            f"home={home}",
+            f"home={home} own={own}",
+            f"home={home} {kind}",
+            f"homes={min(6, self._homes)}",
+            f"homes={min(6, self._homes)} home={home}",
+            *self._beside(place, own, home),
         ]
 
+    def _beside(self, place: int, own: str, home: str) -> list[str]:
+        """Return what the first scores of the next words on the same line say."""
+        before, after = self._next(place, -1), self._next(place, 1)
+        before2 = self._next(before, -1) if before is not None else None
+        after2 = self._next(after, 1) if after is not None else None
+        name1, home1, staff1 = self._buckets(before)
+        name2, home2, staff2 = self._buckets(after)
+        return [
+            f"before={name1}",
+            f"after={name2}",
+            f"own={own} before={name1}",
+            f"own={own} after={name2}",
+            f"sb={staff1}",
+            f"sa={staff2}",
+            f"hb={home1}",
+            f"ha={home2}",
+            f"hb={home1} ha={home2}",
+            f"hb={home1} hb2={self._buckets(before2)[HOME]}",
+            f"ha={home2} ha2={self._buckets(after2)[HOME]}",
+            f"home={home} hb={home1}",
+            f"home={home} ha={home2}",
+        ]
 
-def _bucket(score: float | None) -> str:
-    return "" if score is None else str(max(-6, min(6, math.floor(score))))
+    def _buckets(self, place: int | None) -> Sequence[str]:
+        return ("", "", "") if place is None else [_bucket(score) for score in self.scores[place]]
+
+    def _next(self, place: int, step: int) -> int | None:
+        """Return the next word with a score on the same line, at most three tokens away."""
+        tokens = self.context.tokens
+        for other in range(place + step, place + 4 * step, step):
+            if not 0 <= other < len(tokens) or tokens[other].text == "\n":
+                return None
+            if other in self.scores:
+                return other
+        return None
 
 
-def _score_beside(tokens: Sequence[Token], scores: dict[int, float], place: int, step: int) -> float | None:
-    """Return the score of the next word on the same line, at most three tokens away."""
-    for other in range(place + step, place + 4 * step, step):
-        if not 0 <= other < len(tokens) or tokens[other].text == "\n":
-            return None
-        if other in scores:
-            return scores[other]
-    return None
+def _bucket(score: float) -> str:
+    return str(max(-6, min(6, math.floor(score))))
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """Two log-odds: at or above `sure` a word is taken; beside a taken one `beside` is enough."""
+
+    sure: float
+    beside: float
 
 
 @dataclass(frozen=True, slots=True)
 class Tagger:
-    """Weights of the first and the second look, the ticket words known as common, and two thresholds (log-odds).
+    """Weights of the first and the second look, the ticket words known as common, and the bars for names and homes."""
 
-    A word at or above `sure` is a name. Beside a sure name `beside` is enough: the parts
-    of a name stand together.
-    """
-
-    first: dict[str, float]
-    second: dict[str, float]
+    first: Weights
+    second: Weights
     common: dict[str, int]
-    sure: float
-    beside: float
+    names: Bar
+    homes: Bar
 
-    def names(self, text: str, found: Sequence[Span]) -> list[Span]:
-        """Return the spans of patients' names outside the identifiers already `found`, in order."""
+    def spans(self, text: str, found: Sequence[Span]) -> tuple[list[Span], list[Span]]:
+        """Return patients' names and homes outside the identifiers already `found`, each in order."""
         context = Context(text, found, self.common)
         features = {place: context.features(place) for place in context.words()}
-        weigh = self.first.get
-        scores = {place: sum(weigh(name, 0.0) for name in names) for place, names in features.items()}
+        scores = {place: weighed(self.first, names, 3) for place, names in features.items()}
         look = FirstLook(context, scores)
-        weigh = self.second.get
         final = {
-            place: sum(weigh(name, 0.0) for name in (*features[place], *look.features(place)))
+            place: weighed(self.second, (*features[place], *look.features(place)), 2)
             for place, score in scores.items()
-            if score >= HOPELESS
+            if score[NAME] >= HOPELESS or score[HOME] >= HOPELESS
         }
-        return spans_of(text, context, final, self.sure, self.beside)
+        tokens = context.tokens
+        names = {place: score[NAME] for place, score in final.items() if not tokens[place].text[0].isdigit()}
+        homes = {place: score[HOME] for place, score in final.items()}
+        return names_of(text, tokens, names, self.names), homes_of(text, context, homes, self.homes)
 
 
-def spans_of(text: str, context: Context, scores: dict[int, float], sure: float, beside: float) -> list[Span]:
+def names_of(text: str, tokens: Sequence[Token], scores: dict[int, float], bar: Bar) -> list[Span]:
     """Join words into names: sure ones, their likely neighbours, and the same word wherever it stands again."""
-    tokens = context.tokens
-    chosen = {place for place, score in scores.items() if score >= sure}
-    grown = list(chosen)
-    while grown:
-        place = grown.pop()
-        for step in (-1, 1):
-            other = _next_word(text, tokens, place, step)
-            if other is not None and other not in chosen and scores.get(other, -math.inf) >= beside:
-                chosen.add(other)
-                grown.append(other)
+    chosen = _grown(scores, bar, lambda place: _name_words_beside(text, tokens, place))
     again = {tokens[place].low for place in chosen if len(tokens[place].low) > 2}
-    chosen |= {place for place, score in scores.items() if tokens[place].low in again and score >= beside - AGAIN}
+    chosen |= {place for place, score in scores.items() if tokens[place].low in again and score >= bar.beside - AGAIN}
+
+    def joins(start: int, end: int) -> bool:
+        return bool(_NAME_GLUE.fullmatch(text, start, end)) and "\n" not in text[start:end]
+
+    return _joined(tokens, chosen, "NAME", joins)
+
+
+def homes_of(text: str, context: Context, scores: dict[int, float], bar: Bar) -> list[Span]:
+    """Join words and numbers into addresses: sure ones, their likely neighbours, and a single word between two."""
+    tokens = context.tokens
+    words = [place for place, token in enumerate(tokens) if token.text[0].isalnum()]
+    order = {place: number for number, place in enumerate(words)}
+
+    def glued(left: int, right: int) -> bool:
+        return bool(_HOME_GLUE.fullmatch(text, tokens[left].end, tokens[right].start))
+
+    def beside(place: int) -> list[int]:
+        number = order[place]
+        left, right = words[max(0, number - 1) : number], words[number + 1 : number + 2]
+        return [one for one in left if glued(one, place)] + [one for one in right if glued(place, one)]
+
+    chosen = _grown(scores, bar, beside)
+    chosen |= {
+        middle
+        for left, middle, right in zip(words, words[1:], words[2:], strict=False)
+        if left in chosen and right in chosen and not context.inside[middle]
+        if glued(left, middle) and glued(middle, right)
+    }
+    return _joined(tokens, chosen, "ADDRESS", lambda start, end: bool(_HOME_GLUE.fullmatch(text, start, end)))
+
+
+def _grown(scores: dict[int, float], bar: Bar, beside: Callable[[int], Iterable[int]]) -> set[int]:
+    """Return the sure places and those that grow from them, one likely neighbour after the other."""
+    chosen = {place for place, score in scores.items() if score >= bar.sure}
+    waiting = list(chosen)
+    while waiting:
+        for other in beside(waiting.pop()):
+            if other not in chosen and scores.get(other, -math.inf) >= bar.beside:
+                chosen.add(other)
+                waiting.append(other)
+    return chosen
+
+
+def _joined(tokens: Sequence[Token], chosen: set[int], kind: str, joins: Callable[[int, int], bool]) -> list[Span]:
     spans: list[Span] = []
     for place in sorted(chosen):
         token = tokens[place]
-        if (
-            spans
-            and _GLUE.fullmatch(text, spans[-1].end, token.start)
-            and "\n" not in text[spans[-1].end : token.start]
-        ):
-            spans[-1] = Span(spans[-1].start, token.end, "NAME")
+        if spans and joins(spans[-1].end, token.start):
+            spans[-1] = Span(spans[-1].start, token.end, kind)
         else:
-            spans.append(Span(token.start, token.end, "NAME"))
+            spans.append(Span(token.start, token.end, kind))
     return spans
+
+
+def _name_words_beside(text: str, tokens: Sequence[Token], place: int) -> list[int]:
+    return [other for step in (-1, 1) if (other := _next_word(text, tokens, place, step)) is not None]
 
 
 def _next_word(text: str, tokens: Sequence[Token], place: int, step: int) -> int | None:
@@ -268,4 +234,4 @@ def _next_word(text: str, tokens: Sequence[Token], place: int, step: int) -> int
     if not 0 <= other < len(tokens) or not tokens[other].text[0].isalpha():
         return None
     first, second = sorted((tokens[place], tokens[other]), key=lambda token: token.start)
-    return other if _GLUE.fullmatch(text, first.end, second.start) else None
+    return other if _NAME_GLUE.fullmatch(text, first.end, second.start) else None

@@ -28,6 +28,23 @@ STAFF_WORDS = frozenset(
 
 
 CUES = PATIENT_WORDS | STAFF_WORDS
+STREET_WORDS = frozenset(
+    """street str st avenue ave av road rd drive dr lane ln crescent cres boulevard blvd boul bd court ct place pl way
+    circle cir terrace terr parkway pkwy highway hwy concession sideroad trail trl close gardens gate rue chemin ch rang
+    rte route allee montee impasse cote apt app appt apartment appartement unit suite flat bsmt lot box cp po rr
+    house farm cottage grove hill park mews row square sq walk view heights crossing ridge pike
+    loop""".split()  # noqa: SIM905 - as above
+)
+REGIONS = frozenset(
+    """on ontario qc quebec bc ab alberta mb manitoba sk saskatchewan ns nb nl pe pei nu nunavut nt yt oh ohio mi ny pa
+    il in wi mn ia mo ks ne nd sd tx ok ar la ms al ga fl sc nc va wv ky tn md de nj ct ri ma vt nh me wa or ca nv id
+    mt wy ut co az nm ak hi postal postcode zip code""".split()  # noqa: SIM905 - as above
+)
+HOME_WORDS = frozenset(
+    """address addr adresse lives live living moved move home habite demeure reste domicile residence hse mailed mail
+    mailing envelope enveloppe poste courrier lettre letter deliver delivery livraison shipped delivered street city
+    ville postal zip postcode landlord house maison""".split()  # noqa: SIM905 - as above
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ import structlog
 from sqlalchemy import Row
 
 from triage.commit import StoreUnavailableError
-from triage.service.shared import Act, Services, add_audit
-from triage.store import audit
+from triage.service.shared import Act, Services, add_audit, existing
+from triage.store import audit, tickets
 
 log = structlog.get_logger()
 
@@ -32,10 +32,14 @@ def note_look(services: Services, act: Act, refs: Sequence[str], **data: Any) ->
 
 
 def who_saw(services: Services, ref: str) -> Sequence[Row[Any]]:
-    """Return every audit row about a ticket, oldest first: who was shown it, and who did what with it."""
-    return services.transactions.read(lambda conn: audit.about(conn, ref))
+    """Return every audit row about a ticket, oldest first: who was shown it, and who did what with it.
+
+    Raises NotFoundError.
+    """
+    return services.transactions.read(lambda conn: audit.about(conn, tickets.ref_of(existing(conn, ref).id)))
 
 
 def what_did(services: Services, actor: str) -> Sequence[Row[Any]]:
-    """Return every audit row of one person or token, oldest first."""
-    return services.transactions.read(lambda conn: audit.by(conn, actor))
+    """Return every audit row of one person or token, oldest first; e-mail addresses are kept in lower case."""
+    known_as = actor if ":" in actor else actor.lower()
+    return services.transactions.read(lambda conn: audit.by(conn, known_as))

@@ -45,6 +45,6 @@ def correct(services: Services, ref: str, label: str, actor: str, now: datetime,
     def work(conn: Connection) -> None:
         row = existing(conn, ref)
         was = tickets.add_correction(conn, row.id, actor=actor, label=label, learn=learn, now=now)
-        add_audit(conn, services, Act(now, actor, "correct"), ref, {"was": was, "label": label})
+        add_audit(conn, services, Act(now, actor, "correct"), tickets.ref_of(row.id), {"was": was, "label": label})
 
     services.transactions.write(work)

@@ -87,7 +87,7 @@ def triage_ticket(services: Services, filed: tickets.Filed, now: datetime) -> De
         outbox.enqueue(conn, [as_work(notice) for notice in told], now)
         add_audit(conn, services, Act(now, "triage", "decide"), filed.ticket.ref, _gist(decision))
         if decision.breach:
-            add_entry(conn, services, filed.id, Act(now, "triage", "open_breach"))
+            add_entry(conn, services, filed.id, filed.ticket.received_at, Act(now, "triage", "open_breach"))
         return decision
 
     decision = services.transactions.write(work)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Row
 
+from triage.notices import subject
 from triage.redact import mend as words
 from triage.service.shared import Act, BadMessageError, ConflictError, NotFoundError, Services, add_audit
 from triage.store import mending, tickets
@@ -42,14 +43,20 @@ def mend(services: Services, ref: str, missed: str, kind: str, actor: str, now: 
             raise BadMessageError("words", f"are not in {ref} as whole words")
         placeholder = words.next_placeholder(f"{row.text} {row.unit} {row.device}", kind)
         spans = words.original_spans(row.text, [Span(*span) for span in row.spans], where, kind)
+        text = words.hide(row.text, missed, placeholder)
+
+        def change(told: str) -> str:
+            # A card shows the first line, cut: half of the words may stand at its end.
+            return words.hide(told.replace(subject(row.text), subject(text)), missed, placeholder)
+
+        mending.change_everywhere(conn, row.id, change, lambda word: words.holds_part(word, missed))
         if where:
+            mending.set_text(conn, row.id, text, spans)
             test = words.as_test(row.text, where, kind, random.SystemRandom())
             mending.add_miss(conn, row, test, actor, now)
-            mending.set_text(conn, row.id, words.hide(row.text, missed, placeholder), spans)
-        mending.change_everywhere(conn, row.id, lambda text: words.hide(text, missed, placeholder))
         data = {"type": kind, "places": len(where)}
         tickets.add_event(conn, row.id, now, "mended", actor, data)
-        add_audit(conn, services, Act(now, actor, "mend"), ref, data)
+        add_audit(conn, services, Act(now, actor, "mend"), tickets.ref_of(row.id), data)
         return Mended(len(where), placeholder)
 
     mended = services.transactions.write(work)
@@ -64,6 +71,8 @@ def _ticket(conn: Connection, ref: str) -> Row[tuple[object, ...]]:
         raise NotFoundError(f"there is no ticket {ref}")
     if row.status == Status.NEW:  # its decision would bring the words back
         raise ConflictError(f"{ref} is still being sorted: try again in a moment")
+    if row.withheld:
+        raise ConflictError(f"the text of {ref} is withheld as a whole: there is nothing to mend")
     return row
 
 

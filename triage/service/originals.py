@@ -13,6 +13,7 @@ from triage.service.shared import Act, BadMessageError, NotFoundError, Services,
 from triage.store import originals, tickets
 from triage.ticket import Masked, Message
 
+LONGEST_REASON = 500
 LEAST_REASON = 8  # characters: "because" is no reason
 
 
@@ -50,7 +51,7 @@ def reveal(services: Services, ref: str, actor: str, reason: str, now: datetime)
         kept = originals.sealed(conn, row.id)
         if kept is None:
             raise NotFoundError(f"no original of {ref} is kept")
-        add_audit(conn, services, Act(now, actor, "view_original"), ref, {"reason": said})
+        add_audit(conn, services, Act(now, actor, "view_original"), tickets.ref_of(row.id), {"reason": said})
         return kept, row.channel, row.external_id
 
     kept, channel, external_id = services.transactions.write(work)
@@ -62,29 +63,35 @@ def reveal(services: Services, ref: str, actor: str, reason: str, now: datetime)
 
 def clear_reason(services: Services, reason: str) -> str:
     """Return a reason fit for the audit: long enough to be one, and masked like all words. Raises BadMessageError."""
-    said = services.mask(reason.strip()).text
-    if len(said) < LEAST_REASON or len(said) > 500:
-        raise BadMessageError("reason", f"must have {LEAST_REASON} to 500 characters")
-    return said
+    said = services.mask(reason.strip())
+    if said.failed or not LEAST_REASON <= len(reason.strip()) <= LONGEST_REASON:
+        raise BadMessageError("reason", f"must have {LEAST_REASON} to {LONGEST_REASON} characters")
+    return said.text
 
 
-def rekey(services: Services, actor: str, now: datetime) -> int:
-    """Seal every kept original with the newest key; returns how many had an older one. May be stopped and run again."""
+def rekey(services: Services, actor: str, now: datetime) -> tuple[int, int]:
+    """Seal every kept original with the newest key; returns how many were, and how many no key here opens.
+
+    May be stopped and run again.
+    """
     newest = seal.Keys(services.keys.identities[:1], services.keys.recipients)
-    changed, last = 0, 0
+    changed, closed, last = 0, 0, 0
     while pairs := services.transactions.read(partial(originals.after, ticket_id=last)):
         last = pairs[-1][0]
         for ticket_id, old in pairs:
             if not _opens(newest, old):
+                if not _opens(services.keys, old):
+                    closed += 1
+                    continue
                 anew = seal.seal(seal.unseal(old, services.keys), newest)
                 swap = partial(originals.seal_anew, ticket_id=ticket_id, was=old, sealed=anew)
                 changed += services.transactions.write(swap)
 
     def done(conn: Connection) -> None:
-        add_audit(conn, services, Act(now, actor, "rekey"), "originals", {"changed": changed})
+        add_audit(conn, services, Act(now, actor, "rekey"), "originals", {"changed": changed, "closed": closed})
 
     services.transactions.write(done)
-    return changed
+    return changed, closed
 
 
 def _opens(keys: seal.Keys, sealed: bytes) -> bool:

@@ -27,7 +27,7 @@ def hold(services: Services, ref: str, actor: str, reason: str, now: datetime, *
             raise ConflictError(f"{ref} is {'already' if held else 'not'} under legal hold")
         act = "hold" if held else "release"
         tickets.add_event(conn, row.id, now, act, actor, {})
-        add_audit(conn, services, Act(now, actor, act), ref, {"reason": said})
+        add_audit(conn, services, Act(now, actor, act), tickets.ref_of(row.id), {"reason": said})
 
     services.transactions.write(work)
 
@@ -47,8 +47,7 @@ def purge(services: Services, now: datetime) -> int:
     gone += _in_portions(services, Act(now, "triage", "purge"), "words", old, partial(_forget, now=now))
     sent = now - timedelta(days=privacy.notice_days)
     services.transactions.write(lambda conn: retention.forget_notices(conn, sent))
-    if gone:
-        services.transactions.overwrite_deleted()
+    services.transactions.overwrite_deleted()  # every time: the last try may have met a reader
     return gone
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,6 +25,7 @@ from triage.store.engine import is_current, migrate, open_engine, schema_version
 from triage.store.tables import Base
 
 _CHUNK = 2000  # rows per statement
+_OPEN = "open-backup-"  # folders of open copies, with the process they belong to
 _MARK = b"\ntriage backup, sha256 "  # the end of a backup: this, and the digest of all before it
 _END = len(_MARK) + 64
 
@@ -44,11 +46,11 @@ def backup(source: Engine, target: Path, keys: Keys = NO_KEYS, workplace: Path |
             raise BackupError(f"{target} exists already; a backup never overwrites")
         _new_file(partial)
         if keys:
-            with tempfile.TemporaryDirectory(dir=workplace) as folder:
-                rows = _copy(source, Path(folder) / "open.db")
-                seal_file(Path(folder) / "open.db", partial, keys)
+            with _opened(workplace or target.parent) as open_copy:
+                rows = _copy(source, open_copy, target)
+                seal_file(open_copy, partial, keys)
         else:
-            rows = _copy(source, partial)
+            rows = _copy(source, partial, target)
         os.link(partial, target)  # unlike a rename, it never overwrites a file that came meanwhile
     except (OSError, sqlite3.Error) as error:
         raise BackupError(f"{target}: {error}") from None
@@ -63,12 +65,24 @@ def _new_file(path: Path) -> None:
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
-def _copy(source: Engine, target: Path) -> int:
+@contextmanager
+def _opened(workplace: Path) -> Iterator[Path]:
+    """Lend a place for an open copy that only its owner can read; what a killed process left there goes first."""
+    workplace.mkdir(parents=True, exist_ok=True)
+    for old in workplace.glob(f"{_OPEN}*"):
+        pid = old.name.removeprefix(_OPEN).partition("-")[0]
+        if not Path("/proc", pid).exists():
+            shutil.rmtree(old, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"{_OPEN}{os.getpid()}-", dir=workplace) as folder:
+        yield Path(folder) / "open.db"
+
+
+def _copy(source: Engine, target: Path, called: Path) -> int:
     if source.dialect.name == "sqlite":
         _copy_sqlite(source, target)
     else:
         _copy_rows(source, target)
-    rows = _check(target)
+    rows = _check(target, called)
     stamp(target)
     return rows
 
@@ -142,9 +156,9 @@ def restore(source: Path, target: Engine, keys: Keys = NO_KEYS, workplace: Path 
             return _restore(source, target, source)
         if not keys.identities:
             raise BackupError(f"{source} is encrypted: set TRIAGE_DATA_KEYS to a key that opens it")
-        with tempfile.TemporaryDirectory(dir=workplace) as folder:
-            unseal_file(source, Path(folder) / "open.db", keys)
-            return _restore(Path(folder) / "open.db", target, source)
+        with _opened(workplace or source.parent) as open_copy:
+            unseal_file(source, open_copy, keys)
+            return _restore(open_copy, target, source)
     except SealError as error:
         raise BackupError(f"{source}: {error}") from None
     except OSError as error:
@@ -222,9 +236,8 @@ def _is_empty(conn: Connection) -> bool:
     return all(conn.execute(select(table).limit(1)).first() is None for table in Base.metadata.sorted_tables)
 
 
-def _check(opened: Path, path: Path | None = None) -> int:
-    """Return the rows of a backup file, or refuse it when it is damaged or something else."""
-    path = path or opened
+def _check(opened: Path, path: Path) -> int:
+    """Return the rows of an open backup, or refuse it by what people call it when it is damaged or something else."""
     try:
         conn = _read_only(opened)
         found = conn.execute("PRAGMA integrity_check").fetchone()[0]

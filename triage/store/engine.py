@@ -78,38 +78,43 @@ def migrate(engine: Engine, revision: str = "head") -> None:
         command.upgrade(_config(connection), revision)
 
 
+# Whether a role could alter audit rows: by a right of its own or of a group, or as the tables' owner.
+_MIGHTY = """
+SELECT has_table_privilege(:role, 'audit', 'UPDATE') OR has_table_privilege(:role, 'audit', 'DELETE')
+    OR has_table_privilege(:role, 'audit', 'TRUNCATE') OR pg_has_role(:role, tableowner, 'member')
+FROM pg_tables WHERE tablename = 'audit' AND schemaname = current_schema()
+"""
+
+
 def grant(engine: Engine, role: str) -> None:
     """Give a PostgreSQL role what web and workers need, and not the audit's UPDATE and DELETE.
 
-    To be run as the tables' owner. Raises SchemaError where that cannot hold.
+    To be run as the tables' owner. Raises SchemaError, with nothing granted, where that cannot hold.
     """
     if engine.dialect.name != "postgresql":
         raise SchemaError("SQLite knows no roles: there the file's own permissions and `triage verify` guard the audit")
     name = engine.dialect.identifier_preparer.quote_identifier(role)
-    everything = "ALL TABLES IN SCHEMA public"
     with engine.begin() as connection:
-        known = "SELECT rolsuper OR pg_has_role(oid, current_user, 'member') FROM pg_roles WHERE rolname = :role"
-        mighty = connection.execute(text(known), {"role": role}).scalar()
-        if mighty is None:
+        if connection.execute(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}).first() is None:
             raise SchemaError(f"there is no role {role!r}: CREATE ROLE {name} LOGIN PASSWORD '...' first")
-        if mighty:
-            raise SchemaError(
-                f"{role!r} owns the tables or is a superuser: it could change the audit whatever is granted"
-            )
         for statement in (
             f"GRANT USAGE ON SCHEMA public TO {name}",
-            f"GRANT SELECT, INSERT, UPDATE, DELETE ON {everything} TO {name}",
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}",
             f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {name}",
             f"REVOKE UPDATE, DELETE, TRUNCATE ON audit FROM {name}",
             f"REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON alembic_version FROM {name}",
         ):
             connection.exec_driver_sql(statement)
+        if connection.execute(text(_MIGHTY), {"role": role}).scalar():
+            raise SchemaError(f"{role!r} is the owner, a superuser or in a mighty group: it could alter the audit")
 
 
 def may_change_audit(connection: Connection) -> bool:
     """Tell whether this PostgreSQL role could alter the audit behind the product's back."""
-    asked = "SELECT has_table_privilege('audit', 'UPDATE') OR has_table_privilege('audit', 'DELETE')"
-    return connection.dialect.name == "postgresql" and bool(connection.execute(text(asked)).scalar())
+    if connection.dialect.name != "postgresql":
+        return False
+    role = connection.execute(text("SELECT current_user")).scalar()
+    return bool(connection.execute(text(_MIGHTY), {"role": role}).scalar())
 
 
 def downgrade(engine: Engine, revision: str) -> None:

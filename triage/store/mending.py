@@ -12,6 +12,7 @@ from triage.store.tables import BreachRow, DecisionRow, EventRow, IncidentRow, M
 from triage.store.tickets import ref_of
 from triage.ticket import Span
 
+BREACH_WORDS = ("happened", "information", "circumstances", "risk_reasons", "measures")
 Change = Callable[[str], str]
 
 
@@ -27,16 +28,24 @@ def set_text(conn: Connection, ticket_id: int, text: str, spans: Sequence[Span])
     conn.execute(update(TicketRow).where(TicketRow.id == ticket_id).values(**changed))
 
 
-def change_everywhere(conn: Connection, ticket_id: int, change: Change) -> None:
-    """Change all other words that came from a ticket: fields, timeline, decisions, notices, incident, breach entry."""
+def change_everywhere(conn: Connection, ticket_id: int, change: Change, holds_part: Callable[[str], bool]) -> None:
+    """Change all other words that came from a ticket: fields, timeline, decisions, notices, incident, breach entry.
+
+    Of the words that a model weighed, one by one, those go of which `holds_part` is true.
+    """
+    weighed = select(DecisionRow.id, DecisionRow.words).where(DecisionRow.ticket_id == ticket_id)
+    for decision_id, words in conn.execute(weighed).all():
+        left = [pair for pair in words if not holds_part(pair[0])]
+        conn.execute(update(DecisionRow).where(DecisionRow.id == decision_id).values(words=left))
     ticket = conn.execute(select(TicketRow.incident_id).where(TicketRow.id == ticket_id)).one()
     for table, mine, columns in (
         (TicketRow, TicketRow.id == ticket_id, ("unit", "device")),
         (IncidentRow, IncidentRow.id == ticket.incident_id, ("unit", "device")),
         (EventRow, EventRow.ticket_id == ticket_id, ("data",)),
-        (DecisionRow, DecisionRow.ticket_id == ticket_id, ("words", "reasons")),
+        (DecisionRow, DecisionRow.ticket_id == ticket_id, ("reasons",)),
         (OutboxRow, OutboxRow.key.like(f"{ref_of(ticket_id)}:%"), ("payload",)),
-        (BreachRow, BreachRow.ticket_id == ticket_id, ("information", "circumstances", "risk_reasons", "measures")),
+        (MissRow, MissRow.ticket_id == ticket_id, ("marked",)),
+        (BreachRow, BreachRow.ticket_id == ticket_id, BREACH_WORDS),
     ):
         for row in conn.execute(select(table.__table__).where(mine)).mappings().all():
             new = {name: _deep(change, row[name]) for name in columns}

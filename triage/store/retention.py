@@ -46,8 +46,11 @@ def forget_words(conn: Connection, ticket_ids: Sequence[int], now: datetime) -> 
 
 
 def forget_notices(conn: Connection, before: datetime) -> int:
-    """Delete notices that were delivered before a time; returns how many."""
-    return conn.execute(delete(OutboxRow).where(OutboxRow.pending.is_(False), OutboxRow.done_at < before)).rowcount
+    """Delete notices delivered or given up before a time, but for those of held tickets; returns how many."""
+    held = conn.execute(select(TicketRow.id).where(TicketRow.held)).scalars()
+    kept = [OutboxRow.key.not_like(f"{ref_of(ticket_id)}:%") for ticket_id in held]
+    over = func.coalesce(OutboxRow.done_at, OutboxRow.dead_at) < before
+    return conn.execute(delete(OutboxRow).where(OutboxRow.pending.is_(False), over, *kept)).rowcount
 
 
 def hold(conn: Connection, ticket_id: int, *, held: bool) -> bool:

@@ -315,5 +315,5 @@ def reviewed_examples(conn: Connection) -> Sequence[Row[int, str, str, str, date
     )
     columns = (TicketRow.id, TicketRow.text, TicketRow.language, CorrectionRow.label, CorrectionRow.at)
     query = select(*columns).join(CorrectionRow, CorrectionRow.ticket_id == TicketRow.id)
-    usable = and_(last, CorrectionRow.learn, TicketRow.withheld.is_(False))
+    usable = and_(last, CorrectionRow.learn, TicketRow.withheld.is_(False), TicketRow.words_gone_at.is_(None))
     return conn.execute(query.where(usable).order_by(TicketRow.id)).all()
