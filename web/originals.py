@@ -1,4 +1,4 @@
-"""What a ticket said before masking: asked for with a reason, shown to few, never cached; refuses to show it by a link."""
+"""What a ticket said before masking: asked for with a reason and shown to few; refuses to show it by a link."""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ def rows_of(database, table):
 
 
 def audited(services, ref):
-    return [(row.actor, row.action, row.data) for row in service.who_saw(services, ref)]
+    rows = services.transactions.read(lambda conn: audit.about(conn, ref))
+    return [(row.actor, row.action, row.data) for row in rows]
 
 
 def deliver_all(services, clock):

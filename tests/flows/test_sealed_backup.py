@@ -311,8 +311,9 @@ def test_no_open_copy_is_left_where_the_target_cannot_be_written(filled_sqlite, 
 
 def test_the_open_copy_never_lies_beside_the_target(filled_sqlite, shelf, tmp_path):
     """Where the open copy may not be made at its workplace, there is no backup rather than an open one elsewhere."""
+    (tmp_path / "a file").write_text("no folder")
     with pytest.raises(BackupError):
-        backup(filled_sqlite, shelf / "b.age", KEYS, tmp_path / "is not there")
+        backup(filled_sqlite, shelf / "b.age", KEYS, tmp_path / "a file")
     assert files(shelf) == []
 
 
