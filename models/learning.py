@@ -26,7 +26,7 @@ def learn(services: Services, files: Sequence[Path], now: datetime, progress: St
         examples = [example for path in files for example in read_csv(path)]
         held_out: list[Example] = []
     else:
-        examples = load_shipped(services.policy.categories) + _reviewed(services)
+        examples = load_shipped(services.policy.categories) + reviewed(services)
         held_out = load_holdout()
     using = encoder()
     source = ", ".join(map(str, files)) or "training data"
@@ -50,7 +50,7 @@ def sign(model: Compiled, key: bytes) -> tuple[bytes, str]:
     return registry.pack(model, key)
 
 
-def _reviewed(services: Services) -> list[Example]:
+def reviewed(services: Services) -> list[Example]:
     """Return the tickets that a person labelled; each is its own author, so folds spread them."""
     rows = services.transactions.read(tickets.reviewed_examples)
     return [Example(row.text, row.label, row.language, author=f"ticket-{row.id}") for row in rows]

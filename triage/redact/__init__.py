@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from triage.redact import learned
 from triage.redact.identifiers import Cover, certain, doubtful, first_come
+from triage.redact.mend import hide
 from triage.redact.names import name_rules
 from triage.redact.plain import plain
 from triage.redact.protect import protected
@@ -119,14 +120,34 @@ def _merged(spans: Iterable[Span]) -> list[Span]:
     return merged
 
 
-def _replace(raw: str, spans: tuple[Span, ...]) -> str:
+def _replace(raw: str, spans: Sequence[Span]) -> str:
+    parts, last = [], 0
+    for span, placeholder in zip(spans, _placeholders(raw, spans), strict=True):
+        parts += [raw[last : span.start], placeholder]
+        last = span.end
+    return "".join([*parts, raw[last:]])
+
+
+def _placeholders(raw: str, spans: Iterable[Span]) -> Iterator[str]:
+    """Yield what stands for each span: the same identifier gets the same number."""
     numbers: dict[tuple[str, str], int] = {}
     counts: dict[str, int] = {}
-    parts, last = [], 0
     for span in spans:
         same = (span.type, "".join(raw[span.start : span.end].lower().split()))
         if same not in numbers:
             counts[span.type] = numbers[same] = counts.get(span.type, 0) + 1
-        parts += [raw[last : span.start], f"[{span.type}-{numbers[same]}]"]
-        last = span.end
-    return "".join([*parts, raw[last:]])
+        yield f"[{span.type}-{numbers[same]}]"
+
+
+def redact_beside(field: str, raw: str, masked: Masked, keep: Iterable[str] = ()) -> str:
+    """Return a short field of the same ticket masked: by itself, and of everything that the text gave away.
+
+    "bed of Doe" tells nothing of a name; beside "pt Jane Doe ..." it does. `raw` is the
+    text before masking.
+    """
+    for span, placeholder in zip(masked.spans, _placeholders(raw, masked.spans), strict=True):
+        words = raw[span.start : span.end]
+        parts = re.findall(r"[^\W\d_]{3,}", words) if span.type == "NAME" else []
+        for known in (words, *parts):
+            field = hide(field, known, placeholder)
+    return redact(field, keep).text

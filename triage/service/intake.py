@@ -171,8 +171,8 @@ def _prepare(services: Services, message: Message) -> tuple[Message, Masked, boo
         raw_text="",
         external_id=_clean(message.external_id),
         requester=_clean(message.requester),
-        unit=services.mask(unit, *tags).text,
-        device=services.mask(device, *tags).text,
+        unit=services.mask_beside(unit, text, masked, *tags),
+        device=services.mask_beside(device, text, masked, *tags),
     )
     return stored, masked, truncated
 

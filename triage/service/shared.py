@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from triage.commit import Transactions
 from triage.knowledge import Knowledge
 from triage.policy import Policy
-from triage.redact import redact
+from triage.redact import redact, redact_beside
 from triage.seal import NO_KEYS, Keys
 from triage.store import audit, outbox, tickets
 from triage.ticket import Classifier, Masked, Notice, Notifier
@@ -54,6 +54,10 @@ class Services:
     def mask(self, text: str, *more: str) -> Masked:
         """Mask words with what this site never masks, and `more` of that kind."""
         return redact(text, (*self.policy.never_masked, *more))
+
+    def mask_beside(self, field: str, raw: str, masked: Masked, *more: str) -> str:
+        """Mask a short field of a ticket, and in it all that the ticket's text gave away."""
+        return redact_beside(field, raw, masked, (*self.policy.never_masked, *more))
 
 
 def as_work(notice: Notice) -> outbox.Work:
