@@ -17,7 +17,6 @@ import argparse
 import json
 import os
 import random
-import re
 import socket
 import subprocess
 import sys
@@ -77,12 +76,12 @@ class Filed:
 
 def people_made_up(chance: random.Random) -> Iterator[tuple[str, str]]:
     """Yield names of the lists that no text of the project holds, so that every find is a leak."""
-    known = set(re.findall(r"[a-z]+", prepare(" ".join(p.read_text("utf-8") for p in texts_of_project()))))
-    given, family = (sorted(n for n in names if n.isascii() and n.isalpha() and len(n) > 5) for names in name_lists())
-    both = [sorted(set(names) - known - set(other)) for names, other in ((given, family), (family, given))]
+    known = prepare(" ".join(path.read_text("utf-8") for path in texts_of_project()))
+    both = [sorted(n for n in names if n.isascii() and n.isalpha() and len(n) > 5) for names in name_lists()]
     for names in both:
         chance.shuffle(names)
-    yield from zip(*both, strict=False)
+    unknown = [(name for name in names if name not in known) for names in both]  # not even inside a word
+    yield from zip(*unknown, strict=False)
 
 
 def texts_of_project() -> Iterator[Path]:
