@@ -65,7 +65,9 @@ def learn(tickets: Sequence[Marked], texts: Sequence[tuple[str, str]]) -> Learne
     words = [words_of(ticket, common, codes, look) for ticket, look in zip(tickets, looks, strict=True)]
     words += plain_words(plain, common, codes, fit_first(words))
     second, names = second_names(words)
-    tagger = Tagger(_shortened(fit_first(words)), _shortened(second), common, NAMES, HOMES)
+    first = fit_first(words)
+    both = {name: first.get(name, [0.0] * 3) + second.get(name, [0.0] * 2) for name in first | second}
+    tagger = Tagger(_shortened(both), common, NAMES, HOMES)
     return Learned(second_codes(tickets, codes, looks, names), tagger)
 
 

@@ -42,6 +42,19 @@ def test_an_identifier_cannot_hide_behind_invisible_or_wide_characters(digits):
     assert raw[span.start : span.end] == digits
 
 
+def test_no_identifier_is_cut_in_the_middle_of_a_word():
+    for ticket in load_marked()[::20]:
+        for span in find_spans(ticket.text):
+            for edge in (span.start, span.end):
+                beside = ticket.text[max(0, edge - 1) : edge + 1]
+                assert not (len(beside) == 2 and beside.isascii() and beside.isalnum()), ticket.text[span.start :][:40]
+
+
+def test_a_number_with_hardly_a_word_beside_it_is_masked_because_nothing_speaks_for_it():
+    assert "555-0199" not in redact("call 416-555-0199").text
+    assert "555-0199" in redact("Zebra support 800-555-0199 says the case is closed, the label printer on 4W jams").text
+
+
 # --- a site's own words ---------------------------------------------------------------
 
 

@@ -61,24 +61,44 @@ def find_spans(raw: str, keep: Iterable[str] = ()) -> tuple[Span, ...]:
         again = models.codes.look_again(text, looked, names)
         codes = _codes(text, proved, guessed, models.codes.judge(again, ruled))
     guesses = [span for span in [*codes, *homes] if not free.holds(span)]
-    spans = _merged(proved + guesses + names)
+    spans = _merged(_whole_words(text, proved + guesses + names))
     if places is None:
         return tuple(spans)
     return tuple(Span(places[span.start], _end(raw, places[span.end - 1] + 1), span.type) for span in spans)
 
 
-def _codes(text: str, proved: list[Span], guessed: Iterable[Span], judged: tuple[list[Span], list[Span]]) -> list[Span]:
+def _whole_words(text: str, spans: Iterable[Span]) -> Iterator[Span]:
+    """Yield spans that end where words do: half a postal code is still most of one."""
+    for span in spans:
+        start, end = span.start, span.end
+        while start > 0 and _in_word(text[start - 1]) and _in_word(text[start]):
+            start -= 1
+        while end < len(text) and _in_word(text[end - 1]) and _in_word(text[end]):
+            end += 1
+        yield Span(start, end, span.type)
+
+
+def _in_word(character: str) -> bool:
+    # Other scripts put no spaces between words: there a word's end cannot be seen.
+    return character < "\u0250" and character.isalnum()
+
+
+def _codes(text: str, proved: list[Span], guessed: list[Span], judged: tuple[list[Span], list[Span]]) -> list[Span]:
     """Return the numbers, dates and addresses that go: the proved ones, and the others as they are judged.
 
     With only a few words around them there is nothing to judge by: the detectors' word stands.
     """
     theirs, ours = judged
-    shaped = Cover(text, guessed)
-    if sum(not shaped.touches(Span(*word.span(), "")) for word in _WORDS.finditer(text)) < LEAST_WORDS:
+    if guessed and _few_words(text, guessed):
         ours = []
     sure, not_theirs = Cover(text, proved), Cover(text, ours)
     found = proved + [span for span in theirs if not sure.touches(span)]
     return _merged(found + [span for span in guessed if not not_theirs.touches(span)])
+
+
+def _few_words(text: str, guessed: list[Span]) -> bool:
+    shaped = Cover(text, guessed)
+    return sum(not shaped.touches(Span(*word.span(), "")) for word in _WORDS.finditer(text)) < LEAST_WORDS
 
 
 def _end(raw: str, end: int) -> int:

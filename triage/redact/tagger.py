@@ -22,7 +22,8 @@ from triage.ticket import Span
 _NAME_GLUE = re.compile(r"[ \t\u00a0]*[,.^*_\-'’&]?[ \t\u00a0]*|[ \t]*\n[ \t]*")
 # Between two words of one address, which may go over lines or stand between the signs of a table or message.
 _HOME_GLUE = re.compile(r"[ \t,.#^/\-'’\"|()ºª°]{0,5}|[ \t,]{0,5}\n[ \t]{0,5}")
-NAME, HOME, STAFF = range(3)  # the classes, as columns of the weights; the second look weighs the first two
+NAME, HOME, STAFF = range(3)  # the classes; the second look weighs the first two
+COLUMNS = 5  # of the weights: three for the first look, two for the second
 AGAIN = 3.0  # log-odds a word may be less likely where it stands again in the text
 HOPELESS = -6.0  # log-odds under which the second look is not worth its time
 
@@ -30,10 +31,10 @@ Weights = dict[str, list[float]]
 Scores = dict[int, tuple[float, ...]]  # of each word, by its place: log-odds of each class
 
 
-def weighed(weights: Weights, features: Iterable[str], classes: int) -> tuple[float, ...]:
-    """Return the log-odds of each class."""
+def weighed(weights: Weights, features: Iterable[str], columns: int) -> tuple[float, ...]:
+    """Return the sum of each column over the features that have weights."""
     rows = [row for name in features if (row := weights.get(name)) is not None]
-    return tuple(map(sum, zip(*rows, strict=True))) if rows else (0.0,) * classes
+    return tuple(map(sum, zip(*rows, strict=True))) if rows else (0.0,) * columns
 
 
 class FirstLook:
@@ -138,10 +139,9 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Tagger:
-    """Weights of the first and the second look, the ticket words known as common, and the bars for names and homes."""
+    """Weights of both looks side by side, the ticket words known as common, and the bars for names and homes."""
 
-    first: Weights
-    second: Weights
+    weights: Weights
     common: dict[str, int]
     names: Bar
     homes: Bar
@@ -149,18 +149,22 @@ class Tagger:
     def spans(self, text: str, found: Sequence[Span]) -> tuple[list[Span], list[Span]]:
         """Return patients' names and homes outside the identifiers already `found`, each in order."""
         context = Context(text, found, self.common)
-        features = {place: context.features(place) for place in context.words()}
-        scores = {place: weighed(self.first, names, 3) for place, names in features.items()}
-        look = FirstLook(context, scores)
+        both = {place: weighed(self.weights, context.features(place), COLUMNS) for place in context.words()}
+        look = FirstLook(context, {place: sums[:3] for place, sums in both.items()})
         final = {
-            place: weighed(self.second, (*features[place], *look.features(place)), 2)
-            for place, score in scores.items()
-            if score[NAME] >= HOPELESS or score[HOME] >= HOPELESS
+            place: self._second(sums, look.features(place))
+            for place, sums in both.items()
+            if sums[NAME] >= HOPELESS or sums[HOME] >= HOPELESS
         }
         tokens = context.tokens
         names = {place: score[NAME] for place, score in final.items() if not tokens[place].text[0].isdigit()}
         homes = {place: score[HOME] for place, score in final.items()}
         return names_of(text, tokens, names, self.names), homes_of(text, context, homes, self.homes)
+
+    def _second(self, sums: tuple[float, ...], seen: Iterable[str]) -> tuple[float, float]:
+        """Return the log-odds of a name and a home, now that the first look's findings count too."""
+        *_, name, home = weighed(self.weights, seen, COLUMNS)
+        return sums[3] + name, sums[4] + home
 
 
 def names_of(text: str, tokens: Sequence[Token], scores: dict[int, float], bar: Bar) -> list[Span]:
