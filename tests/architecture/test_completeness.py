@@ -3,15 +3,14 @@
 import ast
 import re
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from builders import POLICY
 from models.dataset import OUT_OF_SCOPE
+from parts import StandIn
 from triage import settings
 from triage.cli import COMMANDS, cli
 from triage.settings import Settings
@@ -91,15 +90,6 @@ def test_every_category_of_the_contract_exists():
 
 
 # --- routes and permissions -----------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class StandIn:
-    """What the web needs of the product, wired from the tests' services."""
-
-    services: Any
-    settings: Any
-    classifier: Any = None
 
 
 @pytest.fixture

@@ -3,9 +3,7 @@
 import getpass
 import json
 import uuid
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +17,7 @@ from werkzeug.security import generate_password_hash
 from builders import NOON, NOT_MINOR, a_message, a_prediction
 from models.compiled import Compiled, View
 from models.registry import pack
+from parts import StandIn
 from triage import service, settings
 from triage.cli import cli
 from triage.store import audit, classifiers, engine, people
@@ -36,16 +35,6 @@ PLAIN, DANGER = "the chart shows the wrong weight", "every copier prints the sam
 POSTGRES = pytest.mark.parametrize(
     "database_url", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
 )
-
-
-@dataclass(frozen=True)
-class StandIn:
-    """What the web needs of the product, wired from the tests' services."""
-
-    services: Any
-    settings: Any
-    engine: Any = None
-    classifier: Any = None
 
 
 class Browser:

@@ -8,21 +8,12 @@ import structlog
 from sqlalchemy import event
 
 from builders import NOON, NOT_MINOR, a_message, a_prediction
+from parts import audited, deliver_all
 from triage import service
-from triage.store import audit, breaches, tickets
+from triage.store import breaches, tickets
 from triage.ticket import Route
 
 AGENT, OFFICER = "agent@example.org", "privacy@example.org"
-
-
-def audited(services, ref):
-    rows = services.transactions.read(lambda conn: audit.about(conn, ref))
-    return [(row.actor, row.action, row.data) for row in rows]
-
-
-def deliver_all(services, clock):
-    while service.deliver(services, "w1", clock):
-        pass
 
 
 # --- the breach register --------------------------------------------------------------

@@ -5,14 +5,10 @@ from dataclasses import replace
 import pytest
 
 from builders import NOON, NOT_MINOR, a_message, a_prediction
+from parts import deliver_all
 from triage import service
 from triage.store import audit, outbox, tickets
 from triage.ticket import Route
-
-
-def deliver_all(services, clock):
-    while service.deliver(services, "w1", clock):
-        pass
 
 
 def test_a_minor_ticket_is_answered_with_a_guided_fix(services, notifier, clock):

@@ -1,12 +1,12 @@
 """The HTTP API: filing and reading tickets by token, each error in one shape, and security tickets unseen by others."""
 
 import json
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
 from builders import NOON, NOT_MINOR, a_message, a_prediction
+from parts import StandIn
 from triage import service, settings
 from triage.commit import StoreUnavailableError
 from triage.store import people
@@ -18,16 +18,6 @@ DANGER = "every copier prints the same black page"
 NURSE = "nurse.sample@example.org"
 # Numbers no column and no database could hold, and things that only look like numbers.
 NO_NUMBERS = ["0", "-1", "1e3", "1.5", " 1", "0x10", "\u0663", "\u00b2", "1;DROP TABLE tickets", "9" * 16, "9" * 5000]
-
-
-@dataclass(frozen=True)
-class StandIn:
-    """What the web needs of the product, wired from the tests' services."""
-
-    services: Any
-    settings: Any
-    engine: Any = None
-    classifier: Any = None
 
 
 class ClosedStore:

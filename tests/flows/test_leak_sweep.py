@@ -3,8 +3,7 @@
 import io
 import json
 from contextlib import redirect_stderr
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import pytest
 import structlog
@@ -15,6 +14,7 @@ from models.dataset import load_shipped
 from models.learning import reviewed
 from models.registry import pack
 from models.train import train
+from parts import StandIn
 from triage import service, settings
 from triage.console import ConsoleNotifier
 from triage.store import classifiers, people, tickets
@@ -36,16 +36,6 @@ TEXTS = (
     "le dossier de Mme {0} {1} (dossier {2}) ouvre un autre patient",
     "wrong chart opened: {1}^{0} MRN: {2}, and phishing mail in the same minute",
 )
-
-
-@dataclass(frozen=True)
-class StandIn:
-    """What the web needs of the product, wired from the tests' services."""
-
-    services: Any
-    settings: Any
-    classifier: Any = None
-    engine: Any = None
 
 
 def everything_stored(database):

@@ -6,33 +6,13 @@ import pytest
 
 from builders import NOON, NOT_MINOR, POLICY, a_message, a_prediction
 from models.masking import marked_in
+from parts import audited, deliver_all, everything_in, rows_of
 from triage import seal, service
 from triage.store import audit, tickets
-from triage.store.tables import Base, BreachRow, MissRow, OutboxRow, TicketRow
+from triage.store.tables import BreachRow, MissRow, OutboxRow, TicketRow
 
 AGENT, OFFICER = "agent@example.org", "privacy@example.org"
 UNSEEN = "printer of Testy Faux MRN 00123456 jams since Quixley moved it, QUIXLEY says sorry"
-
-
-def everything_in(database):
-    """Every column of every table as text."""
-    with database.connect() as conn:
-        return " ".join(str(tuple(row)) for t in Base.metadata.sorted_tables for row in conn.execute(t.select()))
-
-
-def rows_of(database, table):
-    with database.connect() as conn:
-        return conn.execute(table.__table__.select()).all()
-
-
-def audited(services, ref):
-    rows = services.transactions.read(lambda conn: audit.about(conn, ref))
-    return [(row.actor, row.action, row.data) for row in rows]
-
-
-def deliver_all(services, clock):
-    while service.deliver(services, "w1", clock):
-        pass
 
 
 def test_a_missed_name_vanishes_from_every_table(services, classifier, database):

@@ -1,12 +1,12 @@
 """Unmasked words on the web: for few, with a reason, never by a link, audited before they are on the screen."""
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import pytest
 from werkzeug.security import generate_password_hash
 
 from builders import NOON, POLICY, a_message, a_prediction
+from parts import StandIn
 from triage import seal, service, settings
 from triage.store import audit, people
 from web.app import create_app
@@ -15,16 +15,6 @@ PASSWORD = "correct horse battery"
 HASH = generate_password_hash(PASSWORD, "pbkdf2:sha256:1")
 NAMED = "band for patient Testina Fauxwicz MRN 0012345 is blank"
 WHY = "the band must be reprinted"
-
-
-@dataclass(frozen=True)
-class StandIn:
-    """What the web needs of the product, wired from the tests' services."""
-
-    services: Any
-    settings: Any
-    classifier: Any = None
-    engine: Any = None
 
 
 @pytest.fixture

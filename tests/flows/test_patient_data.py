@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import delete, event, select, update
 
 from builders import NOON, NOT_MINOR, POLICY, a_message, a_prediction
+from parts import audited, deliver_all, everything_in, rows_of
 from triage import seal, service
 from triage.store import audit, originals, tickets
-from triage.store.tables import Base, CorrectionRow, DecisionRow, OriginalRow, OutboxRow, TicketRow
+from triage.store.tables import CorrectionRow, DecisionRow, OriginalRow, OutboxRow, TicketRow
 
 NAMED = "label printer jams, patient Testy McTestface MRN 00123456 waits"
 SECRETS = ("McTestface", "00123456")
@@ -19,27 +20,6 @@ WHY = "the phone number to call back was masked"
 WEEK = timedelta(days=7)
 MINUTE = timedelta(minutes=1)
 TWO_YEARS = timedelta(days=POLICY.privacy.text_days) + MINUTE
-
-
-def everything_in(database):
-    """Every column of every table as text."""
-    with database.connect() as conn:
-        return " ".join(str(tuple(row)) for t in Base.metadata.sorted_tables for row in conn.execute(t.select()))
-
-
-def rows_of(database, table):
-    with database.connect() as conn:
-        return conn.execute(table.__table__.select()).all()
-
-
-def audited(services, ref):
-    rows = services.transactions.read(lambda conn: audit.about(conn, ref))
-    return [(row.actor, row.action, row.data) for row in rows]
-
-
-def deliver_all(services, clock):
-    while service.deliver(services, "w1", clock):
-        pass
 
 
 # --- originals: what a ticket said before masking -------------------------------------

@@ -2,14 +2,14 @@
 
 import re
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from html.parser import HTMLParser
-from typing import Any
 
 import pytest
 from werkzeug.security import generate_password_hash
 
 from builders import NOON, NOT_MINOR, a_message, a_prediction
+from parts import StandIn
 from triage import service, settings
 from triage.commit import StoreUnavailableError
 from triage.redact import redact
@@ -32,16 +32,6 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 VOID = {"area", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
-
-
-@dataclass(frozen=True)
-class StandIn:
-    """What the web needs of the product, wired from the tests' services."""
-
-    services: Any
-    settings: Any
-    classifier: Any
-    engine: Any = None
 
 
 class TrainedModel:

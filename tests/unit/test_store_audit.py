@@ -218,6 +218,12 @@ def test_a_row_added_at_the_end_without_the_key_is_named(sqlite_chain, forged):
     assert faults(sqlite_chain) == [ALTERED.format(6), "the audit chain should have 5 rows and has 6"]
 
 
+def test_a_row_added_far_behind_the_end_is_named_and_no_row_between_is_called_missing(sqlite_chain):
+    last = rows(sqlite_chain)[-1]
+    execute(sqlite_chain, insert(AuditRow).values(**last | {"id": 10**12}))
+    assert faults(sqlite_chain) == [ALTERED.format(10**12), "the audit chain should have 5 rows and has 6"]
+
+
 def test_a_row_put_in_between_is_named(sqlite_chain):
     copy = rows(sqlite_chain)[2]
     execute(
