@@ -56,7 +56,7 @@ class FakeNotifier:
         """Raise something nobody foresaw, once."""
         self._failures.append(RuntimeError("unforeseen"))
 
-    def send(self, notice: Notice) -> None:
+    def send(self, notice: Notice, *, again: bool = False) -> None:
         """The port."""
         with self._lock:
             if self._failures:

@@ -16,7 +16,7 @@ class ConsoleNotifier:
         self._stream = stream or sys.stdout
         self._lock = threading.Lock()
 
-    def send(self, notice: Notice) -> None:
+    def send(self, notice: Notice, *, again: bool = False) -> None:
         """Print one notice."""
         body = "\n".join(f"    {line}" for line in notice.text.splitlines())
         with self._lock:

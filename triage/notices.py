@@ -88,6 +88,11 @@ _BREACH = """{ref} may be a breach of patient privacy ({cues}). It is in the bre
 Please assess it: who is affected, what the risk is, what stops it. If it was one, these must hear of it: {duties}."""
 _WITHOUT_DELAY = "without delay"
 _STILL_BROKEN = "{priority} {ref}: the guided fix did not help. The reporter is waiting for a person."
+_REOPENED = "{priority} {ref}: the reporter says that it is not solved. Please look again."
+_RESOLVED = (
+    "{ref} is solved: {note}\nIf it is not, say so here and we look again.",
+    "{ref} est réglé : {note}\nSi ce n'est pas le cas, dites-le ici et nous regarderons encore.",
+)
 _MONTHS_FR = ["janv.", "févr.", "mars", "avr.", "mai", "juin", "juill.", "août", "sept.", "oct.", "nov.", "déc."]
 
 
@@ -132,6 +137,24 @@ def still_broken(ref: str, *, team: str, priority: Priority, policy: Policy, tur
     text = _STILL_BROKEN.format(ref=ref, priority=priority)
     channel = f"channel:{policy.teams[team].slack_channel}"
     return Notice(f"{ref}:still-broken:{turn}", "card", channel, ref, "en", text)
+
+
+def reopened(ref: str, *, team: str, priority: Priority, policy: Policy, turn: int) -> Notice:
+    """Return what the team hears when a ticket is opened again."""
+    text = _REOPENED.format(ref=ref, priority=priority)
+    channel = f"channel:{policy.teams[team].slack_channel}"
+    return Notice(f"{ref}:reopened:{turn}", "card", channel, ref, "en", text)
+
+
+def resolved(ticket: Ticket, note: str, *, turn: int) -> Notice | None:
+    """Return what the reporter hears when a person has solved a ticket; None without an address."""
+    if not ticket.requester:
+        return None
+    language = _known(ticket.language)
+    text = _pick(_RESOLVED, language).format(ref=ticket.ref, note=note)
+    return Notice(
+        f"{ticket.ref}:resolved:{turn}", "resolved", f"requester:{ticket.requester}", ticket.ref, language, text
+    )
 
 
 def subject(text: str) -> str:

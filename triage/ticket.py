@@ -256,10 +256,11 @@ class Classifier(Protocol):
 class Notifier(Protocol):
     """Where notices go: a console, Slack, mail.
 
-    `send` returns once the other side has taken the notice and raises
-    `DeliveryError` otherwise. The same notice may be sent twice after a crash.
+    `send` returns once the other side has taken the notice, with what that calls it (or
+    None), and raises `DeliveryError` otherwise. `again` says that an earlier try may have
+    arrived: look before you repeat.
     """
 
-    def send(self, notice: Notice) -> None:
+    def send(self, notice: Notice, *, again: bool = False) -> str | None:
         """Hand over one notice."""
         ...

@@ -13,9 +13,9 @@ from models.dataset import OUT_OF_SCOPE
 from parts import StandIn
 from triage import settings
 from triage.cli import COMMANDS, cli
+from triage.roles import PERMISSIONS, ROLES
 from triage.settings import Settings
 from web.app import create_app
-from web.auth import PERMISSIONS, ROLES
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("triage", "models", "web", "bot")
@@ -106,10 +106,11 @@ def test_every_route_says_who_may_use_it(views):
 
 
 def asked_in_code():
-    """Permissions that a view asks about itself: `person.may("...")`."""
-    calls = [node for path in modules_of("web") for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
-    asked = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "may"]
-    return {call.args[0].value for call in asked if isinstance(call.args[0], ast.Constant)}
+    """Permissions that a view or listener asks about itself: `person.may("...")`, `may(role, "...")`."""
+    paths = modules_of("web", "bot")
+    calls = [node for path in paths for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
+    asked = [call for call in calls if "may" in (getattr(call.func, "attr", ""), getattr(call.func, "id", ""))]
+    return {call.args[-1].value for call in asked if isinstance(call.args[-1], ast.Constant)}
 
 
 def test_every_permission_is_asked_for_somewhere_and_every_one_asked_for_exists(views):

@@ -13,10 +13,11 @@ from parts import StandIn
 from triage import service, settings
 from triage.commit import StoreUnavailableError
 from triage.redact import redact
+from triage.roles import ROLES
 from triage.store import engine, people
 from triage.ticket import ModelUnavailableError
 from web.app import create_app
-from web.auth import IDLE_SECONDS, ROLES, TRIES
+from web.auth import IDLE_SECONDS, TRIES
 
 PASSWORD = "correct horse battery"
 HASH = generate_password_hash(PASSWORD, "pbkdf2:sha256:1")  # a quick one: these tests are not about its strength

@@ -12,6 +12,7 @@ import click
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("triage.cli.serve:up", "Start everything: database, first model, demo, web and worker."),
     "web": ("triage.cli.serve:web", "Start the web server alone."),
+    "bot": ("triage.cli.serve:bot", "Start the Slack bot alone."),
     "worker": ("triage.cli.serve:worker", "Start the worker alone: deliveries and schedules."),
     "init": ("triage.cli.admin:init", "Create or migrate the database."),
     "user": ("triage.cli.admin:user", "Add local accounts."),

@@ -1,10 +1,11 @@
-"""Commands that run servers: up, web, worker."""
+"""Commands that run servers: up, web, worker, bot."""
 
 from __future__ import annotations
 
 import secrets
 import signal
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,20 @@ ADMIN = "admin@example.org"
 @click.command()
 @clear_errors
 def up() -> None:
-    """Start everything in one process: database, first model, demo, web and worker."""
-    product = open_product()
+    """Start everything in one process: database, first model, demo, web, worker, and the Slack bot with its tokens."""
+    product = _with_slack(open_product())
     _first_model(product)
     if product.settings.env == "development":
         _demo(product)
     worker = _worker(product)
     thread = threading.Thread(target=worker.run, name="worker", daemon=True)
     thread.start()
+    line = _slack_line(product) if product.settings.slack_app_token.get_secret_value() else None
     try:
         _serve(product)
     finally:
+        if line:
+            line.stop()
         worker.stop()
         thread.join(timeout=10)
 
@@ -37,18 +41,85 @@ def up() -> None:
 @click.command()
 @clear_errors
 def web() -> None:
-    """Start the web server alone."""
-    _serve(open_product())
+    """Start the web server alone; it serves /slack/events too, where Slack has no app token."""
+    _serve(_with_slack(open_product()))
+
+
+@click.command()
+@clear_errors
+def bot() -> None:
+    """Start the Slack bot alone, in Socket Mode."""
+    product = _with_slack(open_product())
+    if not product.settings.slack_bot_token.get_secret_value():
+        raise Failure("SLACK_BOT_TOKEN is not set: install the app in Slack and copy its bot token (xoxb-...)")
+    if not product.settings.slack_app_token.get_secret_value():
+        raise Failure("SLACK_APP_TOKEN is not set: without it Slack calls /slack/events of `triage web`")
+    line, stop = _slack_line(product), threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    click.echo("The bot listens in Socket Mode.  (Ctrl+C stops)")
+    stop.wait()
+    line.stop()
 
 
 @click.command()
 @clear_errors
 def worker() -> None:
     """Start the worker alone: deliveries and schedules."""
-    running = _worker(open_product())
+    running = _worker(_with_slack(open_product()))
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: running.stop())
     running.run()
+
+
+def _with_slack(product: Any) -> Any:
+    """Return the product that tells people through Slack, where there is a bot token."""
+    if not product.settings.slack_bot_token.get_secret_value():
+        return product
+    from bot.app import notifier
+
+    services = product.services
+    told = replace(services, notifier=notifier(product.settings, services.transactions, services.policy))
+    return replace(product, services=told)
+
+
+def _slack_app(product: Any) -> Any:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from bot import app
+    from bot.directory import Directory
+    from bot.listeners import Desk
+
+    desk = Desk(product.services, Directory(app.web_client(product.settings)), now)
+    try:
+        return app.build(product.settings, desk, ThreadPoolExecutor(app.WORKERS, "slack"))
+    except app.SlackRefusedError as error:
+        raise Failure(f"Slack refuses SLACK_BOT_TOKEN: {error}") from None
+
+
+def _slack_line(product: Any) -> Any:
+    from bot.app import Line
+
+    line = Line(_slack_app(product), product.settings.slack_app_token.get_secret_value())
+    line.start()
+    return line
+
+
+def _with_slack_events(product: Any, web: Any) -> Any:
+    """Return the WSGI application that also takes what Slack sends by HTTP."""
+    settings = product.settings
+    if not settings.slack_bot_token.get_secret_value() or settings.slack_app_token.get_secret_value():
+        return web
+    if not settings.slack_signing_secret.get_secret_value():
+        raise Failure("SLACK_SIGNING_SECRET is needed in HTTP mode (or set SLACK_APP_TOKEN for Socket Mode)")
+    from bot.app import PATH, wsgi
+
+    slack = wsgi(_slack_app(product))
+
+    def both(environ: Any, start_response: Any) -> Any:
+        return (slack if environ.get("PATH_INFO") == PATH else web)(environ, start_response)
+
+    return both
 
 
 def _worker(product: Any) -> Any:
@@ -64,7 +135,8 @@ def _serve(product: Any) -> None:
 
     settings = product.settings
     try:
-        server = create_server(create_app(product), host=settings.host, port=settings.port, threads=WEB_THREADS)
+        application = _with_slack_events(product, create_app(product))
+        server = create_server(application, host=settings.host, port=settings.port, threads=WEB_THREADS)
     except OSError as error:
         raise Failure(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}") from None
     signal.signal(signal.SIGTERM, lambda *_: _interrupt())

@@ -10,6 +10,7 @@ No transaction is open while a model or a notifier is asked. Everything may be c
 from triage.service.access import note, note_look, what_did, who_saw
 from triage.service.breaches import change_entry, note_duty, open_entry, register
 from triage.service.feedback import correct, settle
+from triage.service.handling import claim, reopen, resolve
 from triage.service.intake import (
     facts_from_text,
     file_ticket,
@@ -37,6 +38,7 @@ __all__ = [
     "Services",
     "add_audit",
     "change_entry",
+    "claim",
     "correct",
     "deliver",
     "facts_from_text",
@@ -56,6 +58,8 @@ __all__ = [
     "receive",
     "register",
     "rekey",
+    "reopen",
+    "resolve",
     "reveal",
     "rollback",
     "settle",

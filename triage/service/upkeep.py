@@ -33,20 +33,20 @@ def deliver(services: Services, worker: str, clock: Callable[[], datetime], leas
     if claim is None:
         return False
     try:
-        _do(services, claim)
+        receipt = _do(services, claim)
     except DeliveryError as failure:
         _not_delivered(services, claim, clock(), str(failure), permanent=failure.permanent, after=failure.retry_after)
     except Exception as failure:  # noqa: BLE001 - a failed delivery becomes a row to retry, never a dead worker
         _not_delivered(services, claim, clock(), type(failure).__name__)
     else:
-        services.transactions.write(lambda conn: outbox.finish(conn, claim, clock()))
+        services.transactions.write(lambda conn: outbox.finish(conn, claim, clock(), receipt))
     return True
 
 
-def _do(services: Services, claim: outbox.Claim) -> None:
+def _do(services: Services, claim: outbox.Claim) -> str | None:
     if claim.topic != NOTICE:
         raise DeliveryError(f"nobody does work of the topic {claim.topic!r}", permanent=True)
-    services.notifier.send(Notice(**claim.payload))
+    return services.notifier.send(Notice(**claim.payload), again=claim.attempts > 1)
 
 
 def _not_delivered(

@@ -81,9 +81,14 @@ def extend(conn: Connection, claim: Claim, until: datetime) -> bool:
     return _mine(conn, claim, lease_until=until)
 
 
-def finish(conn: Connection, claim: Claim, now: datetime) -> bool:
-    """Mark a row done; False when the lease was lost meanwhile."""
-    return _mine(conn, claim, pending=False, done_at=now, lease_until=None, error=None)
+def finish(conn: Connection, claim: Claim, now: datetime, receipt: str | None = None) -> bool:
+    """Mark a row done, with what the other side called it; False when the lease was lost meanwhile."""
+    return _mine(conn, claim, pending=False, done_at=now, lease_until=None, error=None, receipt=receipt)
+
+
+def receipt(conn: Connection, key: str) -> str | None:
+    """Return what the other side called a delivered notice, such as a message's channel and time."""
+    return conn.execute(select(OutboxRow.receipt).where(OutboxRow.key == key)).scalar()
 
 
 def retry(conn: Connection, claim: Claim, now: datetime, error: str, after: float | None = None) -> bool:

@@ -25,6 +25,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
 )
+from sqlalchemy import text as sql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -119,6 +120,8 @@ class TicketRow(Base):
     resolve_by: Mapped[datetime | None]
     answered_at: Mapped[datetime | None]
     escalated: Mapped[int]
+    assignee: Mapped[str] = mapped_column(default="", server_default=sql("''"))
+    resolved_at: Mapped[datetime | None]
     held: Mapped[bool] = mapped_column(default=False, server_default=false())
     words_gone_at: Mapped[datetime | None]
     version: Mapped[int]
@@ -266,6 +269,7 @@ class OutboxRow(Base):
     done_at: Mapped[datetime | None]
     dead_at: Mapped[datetime | None]
     error: Mapped[str | None]
+    receipt: Mapped[str | None]
 
 
 class AuditRow(Base):

@@ -12,7 +12,7 @@ LEASE = timedelta(seconds=1)  # a dead worker's row comes back soon enough for a
 
 
 class SlowNotifier:
-    def send(self, notice):
+    def send(self, notice, *, again=False):
         time.sleep(0.02)
         print(notice.key, flush=True)
         time.sleep(0.02)
