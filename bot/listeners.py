@@ -78,7 +78,20 @@ def _store_first(
         message = inbound.from_event(event, person.email)
         if message.raw_text:
             context[_FILED] = service.file_ticket(desk.services, message, desk.clock())
+    elif body.get("type") == "event_callback" and inbound.is_reply(event):
+        _hear(desk, event)
     next()
+
+
+def _hear(desk: Desk, event: dict[str, Any]) -> None:
+    """Keep a reply in a ticket's own thread; in any other thread nobody spoke to us."""
+    thread = inbound.place_of(event["channel"], event["thread_ts"])
+    find = partial(tickets.ref_said_as, channel=inbound.CHANNEL, external_id=thread)
+    ref, text = desk.services.transactions.read(find), inbound.from_event(event, "").raw_text
+    if ref is not None and text:
+        person = desk.directory.person(event["user"])
+        said_as = inbound.place_of(event["channel"], event["ts"])
+        service.hear(desk.services, ref, person.email, text, said_as, desk.clock())
 
 
 def file(desk: Desk, message: Message) -> str:

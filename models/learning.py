@@ -14,7 +14,7 @@ from models.evaluate import evaluate, figures
 from models.features import encoder
 from models.train import Step, train
 from triage.service import Services
-from triage.store import tickets
+from triage.store import corrections
 
 
 def learn(services: Services, files: Sequence[Path], now: datetime, progress: Step) -> tuple[Compiled, dict[str, Any]]:
@@ -52,5 +52,5 @@ def sign(model: Compiled, key: bytes) -> tuple[bytes, str]:
 
 def reviewed(services: Services) -> list[Example]:
     """Return the tickets that a person labelled; each is its own author, so folds spread them."""
-    rows = services.transactions.read(tickets.reviewed_examples)
+    rows = services.transactions.read(corrections.reviewed_examples)
     return [Example(row.text, row.label, row.language, author=f"ticket-{row.id}") for row in rows]

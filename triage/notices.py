@@ -88,6 +88,7 @@ _BREACH = """{ref} may be a breach of patient privacy ({cues}). It is in the bre
 Please assess it: who is affected, what the risk is, what stops it. If it was one, these must hear of it: {duties}."""
 _WITHOUT_DELAY = "without delay"
 _STILL_BROKEN = "{priority} {ref}: the guided fix did not help. The reporter is waiting for a person."
+_ADDED = "{priority} {ref}: the reporter adds: {text}"
 _REOPENED = "{priority} {ref}: the reporter says that it is not solved. Please look again."
 _RESOLVED = (
     "{ref} is solved: {note}\nIf it is not, say so here and we look again.",
@@ -144,6 +145,13 @@ def reopened(ref: str, *, team: str, priority: Priority, policy: Policy, turn: i
     text = _REOPENED.format(ref=ref, priority=priority)
     channel = f"channel:{policy.teams[team].slack_channel}"
     return Notice(f"{ref}:reopened:{turn}", "card", channel, ref, "en", text)
+
+
+def added(ref: str, text: str, *, said_as: str, team: str, priority: Priority, policy: Policy) -> Notice:
+    """Return what the team hears when a reporter adds masked words to a ticket."""
+    channel = f"channel:{policy.teams[team].slack_channel}"
+    words = _ADDED.format(ref=ref, priority=priority, text=text)
+    return Notice(f"{ref}:said:{said_as}", "reply", channel, ref, "en", words)
 
 
 def resolved(ticket: Ticket, note: str, *, turn: int) -> Notice | None:

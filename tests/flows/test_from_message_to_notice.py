@@ -7,7 +7,7 @@ import pytest
 from builders import NOON, NOT_MINOR, a_message, a_prediction
 from parts import deliver_all
 from triage import service
-from triage.store import audit, outbox, tickets
+from triage.store import audit, corrections, outbox, tickets
 from triage.ticket import Route
 
 
@@ -186,7 +186,7 @@ def test_a_correction_becomes_a_labelled_example(services):
     filed = service.receive(services, a_message(), NOON)
     service.correct(services, filed.ticket.ref, "equipment_request", "agent@example.org", NOON)
     service.correct(services, filed.ticket.ref, "device_downtime", "agent@example.org", NOON)
-    (example,) = services.transactions.read(tickets.reviewed_examples)
+    (example,) = services.transactions.read(corrections.reviewed_examples)
     assert (example.text, example.label) == (filed.ticket.text, "device_downtime")
 
 

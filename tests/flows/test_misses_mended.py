@@ -8,7 +8,7 @@ from builders import NOON, NOT_MINOR, POLICY, a_message, a_prediction
 from models.masking import marked_in
 from parts import audited, deliver_all, everything_in, rows_of
 from triage import seal, service
-from triage.store import audit, tickets
+from triage.store import audit, corrections, tickets
 from triage.store.tables import BreachRow, MissRow, OutboxRow, TicketRow
 
 AGENT, OFFICER = "agent@example.org", "privacy@example.org"
@@ -34,7 +34,7 @@ def test_a_missed_name_vanishes_from_every_table(services, classifier, database)
     for ref in ("IT-1", "IT-2", "IT-3"):
         service.mend(services, ref, "Quixley", "NAME", AGENT, NOON)
     assert "quixley" not in everything_in(database).lower()
-    (example,) = services.transactions.read(tickets.reviewed_examples)
+    (example,) = services.transactions.read(corrections.reviewed_examples)
     assert example.text == "printer of [NAME-1] MRN [MRN-1] jams since [NAME-2] moved it, [NAME-2] says sorry"
     found = service.summary(services, 3)
     assert (found["unit"], found["device"]) == ("[NAME-2] wing", "cart [NAME-2]")

@@ -11,7 +11,7 @@ from sqlalchemy import delete, event, select, update
 from builders import NOON, NOT_MINOR, POLICY, a_message, a_prediction
 from parts import audited, deliver_all, everything_in, rows_of
 from triage import seal, service
-from triage.store import audit, originals, tickets
+from triage.store import audit, corrections, originals, tickets
 from triage.store.tables import CorrectionRow, DecisionRow, OriginalRow, OutboxRow, TicketRow
 
 NAMED = "label printer jams, patient Testy McTestface MRN 00123456 waits"
@@ -295,7 +295,7 @@ def test_nothing_is_learned_from_a_ticket_without_words(services, classifier, cl
     service.correct(services, "IT-1", "equipment_request", "agent@example.org", clock())
     clock.passes(days=POLICY.privacy.text_days, minutes=1)
     service.purge(services, clock())
-    assert [row for row in services.transactions.read(tickets.reviewed_examples) if not row.text] == []
+    assert [row for row in services.transactions.read(corrections.reviewed_examples) if not row.text] == []
 
 
 def test_two_workers_purge_once(services, classifier, clock):

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from builders import MINOR, NOON, NOT_MINOR, a_decision, a_message, a_ticket, impact, masked
-from triage.store import tickets
+from triage.store import corrections, tickets
 from triage.store.tables import CorrectionRow, DecisionRow, EventRow, TicketRow
 from triage.ticket import Masked, Priority, Reason, Route, Span, Status
 
@@ -579,12 +579,12 @@ def test_many_old_calm_tickets_do_not_hide_a_pressing_one_from_the_ladder(sqlite
 
 def correct(database, filed, label, *, learn=True):
     return call(
-        database, tickets.add_correction, filed.id, actor="agent@example.org", label=label, learn=learn, now=NOON
+        database, corrections.add_correction, filed.id, actor="agent@example.org", label=label, learn=learn, now=NOON
     )
 
 
 def examples(database):
-    return [(row.id, row.label) for row in call(database, tickets.reviewed_examples)]
+    return [(row.id, row.label) for row in call(database, corrections.reviewed_examples)]
 
 
 def test_a_correction_tells_what_the_category_was_and_keeps_who_said_so(database):
@@ -602,7 +602,7 @@ def test_a_correction_of_an_abstention_had_no_category_before(sqlite):
 
 def test_a_correction_of_an_unknown_ticket_is_refused(database):
     with pytest.raises(IntegrityError):
-        call(database, tickets.add_correction, 99, actor="agent@example.org", label=MINOR, learn=True, now=NOON)
+        call(database, corrections.add_correction, 99, actor="agent@example.org", label=MINOR, learn=True, now=NOON)
 
 
 def test_the_last_verdict_on_each_ticket_is_the_example(database):
@@ -629,5 +629,5 @@ def test_a_withheld_text_never_becomes_an_example(sqlite):
 def test_an_example_is_the_masked_text_with_its_language_and_time(sqlite):
     filed = add(sqlite, text="call [NAME] at [PHONE]")
     correct(sqlite, filed, MINOR)
-    (row,) = call(sqlite, tickets.reviewed_examples)
+    (row,) = call(sqlite, corrections.reviewed_examples)
     assert (row.text, row.language, row.at) == ("call [NAME] at [PHONE]", "en", NOON)

@@ -9,6 +9,7 @@ No transaction is open while a model or a notifier is asked. Everything may be c
 
 from triage.service.access import note, note_look, what_did, who_saw
 from triage.service.breaches import change_entry, note_duty, open_entry, register
+from triage.service.conversation import hear
 from triage.service.feedback import correct, settle
 from triage.service.handling import claim, reopen, resolve
 from triage.service.intake import (
@@ -43,6 +44,7 @@ __all__ = [
     "deliver",
     "facts_from_text",
     "file_ticket",
+    "hear",
     "hold",
     "judge",
     "mend",

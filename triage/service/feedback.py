@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from triage import notices
 from triage.service.shared import Act, BadMessageError, ConflictError, Services, add_audit, as_work, existing
-from triage.store import outbox, tickets
+from triage.store import corrections, outbox, tickets
 from triage.ticket import Priority, Status
 
 
@@ -44,7 +44,7 @@ def correct(services: Services, ref: str, label: str, actor: str, now: datetime,
 
     def work(conn: Connection) -> None:
         row = existing(conn, ref)
-        was = tickets.add_correction(conn, row.id, actor=actor, label=label, learn=learn, now=now)
+        was = corrections.add_correction(conn, row.id, actor=actor, label=label, learn=learn, now=now)
         add_audit(conn, services, Act(now, actor, "correct"), tickets.ref_of(row.id), {"was": was, "label": label})
 
     services.transactions.write(work)

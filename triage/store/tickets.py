@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
 
 from triage.store.dialect import insert_new
-from triage.store.tables import CorrectionRow, DecisionRow, EventRow, TicketRow
+from triage.store.tables import DecisionRow, EventRow, TicketRow
 from triage.ticket import ClinicalImpact, Decision, Masked, Message, Route, Status, Ticket
 
 REF_PREFIX = "IT-"
@@ -157,6 +157,13 @@ def get(conn: Connection, ticket_id: int) -> Row[Any] | None:
     return conn.execute(select(_TABLE).where(TicketRow.id == ticket_id)).first()
 
 
+def ref_said_as(conn: Connection, channel: str, external_id: str) -> str | None:
+    """Return the ticket that a message of a channel became."""
+    known = and_(TicketRow.channel == channel, TicketRow.external_id == external_id)
+    found = conn.execute(select(TicketRow.id).where(known)).scalar()
+    return None if found is None else ref_of(found)
+
+
 def add_event(conn: Connection, ticket_id: int, at: datetime, kind: str, actor: str, data: dict[str, Any]) -> None:
     """Append to a ticket's timeline."""
     conn.execute(insert(EventRow), _event(ticket_id, at, kind, actor, data))
@@ -294,26 +301,3 @@ def set_status(conn: Connection, ticket_id: int, status: Status, allowed: Sequen
     still_open = status not in (Status.RESOLVED, Status.CLOSED)
     values = {"status": status.value, "is_open": still_open, "version": TicketRow.version + 1, **more}
     return conn.execute(update(TicketRow).where(mine).values(**values)).rowcount == 1
-
-
-def add_correction(
-    conn: Connection, ticket_id: int, *, actor: str, label: str, learn: bool, now: datetime
-) -> str | None:
-    """Store a person's verdict and return the category the ticket had before."""
-    was = conn.execute(select(TicketRow.category).where(TicketRow.id == ticket_id)).scalar()
-    row = {"ticket_id": ticket_id, "at": now, "actor": actor, "was": was, "label": label, "learn": learn}
-    conn.execute(insert(CorrectionRow), row)
-    add_event(conn, ticket_id, now, "corrected", actor, {"was": was, "label": label})
-    return was
-
-
-def reviewed_examples(conn: Connection) -> Sequence[Row[int, str, str, str, datetime]]:
-    """Return (ticket id, masked text, language, label, at) of every ticket whose last verdict may be learned."""
-    newer = CorrectionRow.__table__.alias()
-    last = (
-        ~select(newer.c.id).where(newer.c.ticket_id == CorrectionRow.ticket_id, newer.c.id > CorrectionRow.id).exists()
-    )
-    columns = (TicketRow.id, TicketRow.text, TicketRow.language, CorrectionRow.label, CorrectionRow.at)
-    query = select(*columns).join(CorrectionRow, CorrectionRow.ticket_id == TicketRow.id)
-    usable = and_(last, CorrectionRow.learn, TicketRow.withheld.is_(False), TicketRow.words_gone_at.is_(None))
-    return conn.execute(query.where(usable).order_by(TicketRow.id)).all()

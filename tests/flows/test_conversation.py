@@ -1,0 +1,74 @@
+"""What a reporter adds in the thread is kept masked, told to the team once, and "still broken" is heard."""
+
+import pytest
+
+from builders import NOON, a_message
+from parts import audited, deliver_all
+from triage import service
+from triage.store import tickets
+
+NURSE = "nurse.sample@example.org"
+
+
+@pytest.fixture
+def guided(services):
+    """A ticket that waits for its reporter's verdict on a guided fix."""
+    return service.receive(services, a_message(), NOON)
+
+
+def status(services):
+    return services.transactions.read(lambda conn: tickets.get(conn, 1)).status
+
+
+def said(services):
+    timeline = services.transactions.read(lambda conn: tickets.events(conn, 1))
+    return [event.data["text"] for event in timeline if event.kind == "said"]
+
+
+def test_a_reply_is_kept_masked_and_told_to_the_team(services, guided, notifier, clock):
+    service.hear(services, "IT-1", NURSE, "the band of patient Testina Fauxwicz MRN 0012345", "D1:2", NOON)
+    deliver_all(services, clock)
+    assert "Fauxwicz" not in said(services)[0]
+    (told,) = notifier.to("channel:")
+    assert said(services)[0] in told.text
+
+
+def test_the_same_reply_again_does_nothing(services, guided, notifier, clock):
+    for _ in range(2):
+        service.hear(services, "IT-1", NURSE, "it is the one by the desk", "D1:2", NOON)
+    deliver_all(services, clock)
+    assert len(said(services)) == len(notifier.to("channel:")) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "still broken",
+        "Still not printing :(",
+        "it does n't work",
+        "toujours en panne",
+        "Ça marche pas",
+        "c'est pas réglé",
+    ],
+)
+def test_still_broken_opens_a_ticket_that_waited(services, guided, text):
+    assert service.hear(services, "IT-1", NURSE, text, "D1:2", NOON)
+    assert status(services) == "open"
+    assert audited(services, "IT-1")[-1][1] == "reopen"
+
+
+@pytest.mark.parametrize("text", ["thanks!", "it is the one by the desk", "merci beaucoup"])
+def test_other_words_change_no_state(services, guided, text):
+    assert not service.hear(services, "IT-1", NURSE, text, "D1:2", NOON)
+    assert status(services) == "waiting"
+
+
+def test_still_broken_opens_a_resolved_ticket_again(services, guided):
+    service.settle(services, "IT-1", NURSE, NOON, fixed=True)
+    assert service.hear(services, "IT-1", NURSE, "still broken", "D1:2", NOON)
+    assert status(services) == "open"
+
+
+def test_nothing_said_is_refused(services, guided):
+    with pytest.raises(service.BadMessageError):
+        service.hear(services, "IT-1", NURSE, "  ", "D1:2", NOON)
