@@ -83,11 +83,20 @@ class Line:
         self._handler.connect()
         self._watch.start()
 
+    @property
+    def is_up(self) -> bool:
+        """Tell whether Slack can reach us now."""
+        return bool(self._handler.client.is_connected())
+
     def stop(self) -> None:
-        """Leave."""
+        """Leave, at once: the client's own close() takes ten seconds, and without it its threads would call again."""
         self._stop.set()
-        self._handler.client.auto_reconnect_enabled = False
-        self._handler.disconnect()
+        client = self._handler.client
+        client.closed = True
+        client.auto_reconnect_enabled = client.default_auto_reconnect_enabled = False
+        for runner in (client.current_app_monitor, client.current_session_runner, client.message_processor):
+            runner.event.set()
+        client.disconnect()
         self._watch.join(timeout=5)
 
     def _watch_pongs(self) -> None:

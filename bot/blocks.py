@@ -75,6 +75,30 @@ def form(language: str, text: str = "") -> Block:
     }
 
 
+def home(opened: Sequence[Mapping[str, str]], solved: Sequence[Mapping[str, str]], language: str) -> Block:
+    """Return somebody's Home: report a problem, their open tickets with the next step, and what was solved lately.
+
+    Each ticket has `ref`, `subject` (masked) and `state` in words.
+    """
+    blocks: list[Block] = [
+        {"type": "actions", "block_id": "home", "elements": [button("new", "home", language, style="primary")]},
+        _header(say("home_open", language)),
+    ]
+    blocks += [_line(one) for one in opened] or [section(say("home_none", language))]
+    if solved:
+        blocks += [_header(say("home_solved", language)), *(_line(one) for one in solved)]
+    return {"type": "home", "blocks": blocks[:100]}
+
+
+def _header(text: str) -> Block:
+    return {"type": "header", "text": {"type": "plain_text", "text": cut(text, 150)}}
+
+
+def _line(ticket: Mapping[str, str]) -> Block:
+    words = " · ".join(filter(None, (ticket["ref"], ticket["subject"], ticket["state"])))
+    return section(words)
+
+
 def note_form(ref: str) -> Block:
     """Return the form that asks what was done before a ticket is resolved."""
     element = {"type": "plain_text_input", "action_id": "value", "multiline": True, "max_length": 2000}

@@ -17,12 +17,15 @@ from bot.directory import Directory, Person
 from bot.text import escape, plain
 from bot.words import say
 from triage import service
+from triage.notices import subject
 from triage.roles import may
 from triage.store import people, tickets
 from triage.ticket import Message
 
 log = structlog.get_logger()
 
+HOME_TICKETS = 40
+NEW = "ticket_new"  # the button on Home
 _FILED = "filed"  # where the middleware leaves a new ticket for the listener
 
 
@@ -45,7 +48,33 @@ def register(app: App, desk: Desk) -> None:
     app.view("resolve_form")(partial(_resolve_form, desk))
     for action, handle in _ACTIONS.items():
         app.action(action)(partial(handle, desk))
+    app.action(NEW)(_new)
+    app.event("app_home_opened")(partial(_home, desk))
     app.event(re.compile(".*"))(partial(_event, desk))
+
+
+def _home(desk: Desk, event: dict[str, Any], client: Any) -> None:
+    """Show somebody their own tickets whenever they open the app's Home."""
+    if event.get("tab") != "home":
+        return
+    person = desk.directory.person(event["user"])
+    mine = partial(tickets.page, filters={"requester": person.email}, see_restricted=True, limit=HOME_TICKETS)
+    rows = desk.services.transactions.read(mine).rows
+    opened = [_shown(desk, row, person.language) for row in rows if row.is_open]
+    solved = [_shown(desk, row, person.language) for row in rows if not row.is_open][:5]
+    client.views_publish(user_id=person.id, view=blocks.home(opened, solved, person.language))
+
+
+def _shown(desk: Desk, row: Any, language: str) -> dict[str, str]:
+    by = row.respond_by.astimezone(desk.services.policy.zone).strftime("%Y-%m-%d %H:%M") if row.respond_by else "?"
+    state = say(f"state_{row.status}", language, by=by) if row.is_open else ""
+    return {"ref": tickets.ref_of(row.id), "subject": subject(row.text), "state": state}
+
+
+def _new(ack: Any, body: dict[str, Any], client: Any) -> None:
+    """Open the form from Home."""
+    ack()
+    client.views_open(trigger_id=body["trigger_id"], view=blocks.form("en"))
 
 
 def _event(desk: Desk, context: dict[str, Any], event: dict[str, Any], client: Any) -> None:
@@ -164,7 +193,7 @@ def _tell(body: dict[str, Any], client: Any, text: str) -> None:
     """Say something to the one who clicked, where they clicked."""
     channel = (body.get("channel") or {}).get("id")
     if channel:
-        client.chat_postEphemeral(channel=channel, user=body["user"]["id"], text=text)
+        client.chat_postEphemeral(channel=channel, user=body["user"]["id"], text=escape(text))
 
 
 def _ticket(desk: Desk, ref: str) -> Any:
@@ -219,7 +248,7 @@ def _replace(body: dict[str, Any], client: Any, text: str, *, keep_buttons: bool
         return
     old = [block for block in message.get("blocks", []) if keep_buttons or block["type"] != "actions"]
     said = {"type": "context", "elements": [{"type": "mrkdwn", "text": escape(text)}]}
-    client.chat_update(channel=channel, ts=message["ts"], text=text, blocks=[*old, said][-50:])
+    client.chat_update(channel=channel, ts=message["ts"], text=escape(text), blocks=[*old, said][-50:])
 
 
 def _fixed(desk: Desk, ack: Any, body: dict[str, Any], client: Any) -> None:

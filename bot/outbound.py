@@ -14,12 +14,14 @@ from slack_sdk.errors import SlackApiError
 
 from bot import blocks, inbound
 from bot.directory import Directory
+from bot.text import cut, escape
 from triage.commit import Transactions
 from triage.policy import Policy
 from triage.store import tickets
 from triage.ticket import DeliveryError, Notice, Status
 
 PACE = 1.0  # seconds between two messages to one channel: what Slack allows for long
+TEXT = 3000  # characters of the plain words beside the blocks, which phones and screen readers show
 HISTORY = 50  # messages looked through for one that may have arrived
 EVENT = "triage_notice"
 _MAYBE_DONE = {"fatal_error", "internal_error", "service_unavailable"}
@@ -79,7 +81,7 @@ class SlackNotifier:
             answer = self._client.chat_postMessage(
                 channel=channel,
                 thread_ts=under,
-                text=notice.text[:3000],
+                text=cut(escape(notice.text), TEXT),
                 blocks=self._blocks(notice, row),
                 unfurl_links=False,
                 unfurl_media=False,

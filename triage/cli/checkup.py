@@ -104,6 +104,21 @@ def _encoder(_found: Any) -> dict[str, str]:
     return _row("encoder", OK, "sentence meanings are used")
 
 
+def _slack(found: Any) -> dict[str, str]:
+    if not found.slack_bot_token.get_secret_value():
+        advice = "Make an app from bot/manifest.json, set SLACK_BOT_TOKEN and SLACK_APP_TOKEN."
+        return _row("slack", NOT_CONFIGURED, "notices are printed", advice)
+    from bot.app import web_client
+    from bot.checkup import faults
+    from triage import policy
+
+    if missing := faults(web_client(found), policy.load(found.policy)):
+        said, _, advice = missing[0].partition(": ")
+        return _row("slack", FAILING, "; ".join([said, *missing[1:]]), f"{advice[:1].upper()}{advice[1:]}.")
+    mode = "Socket Mode" if found.slack_app_token.get_secret_value() else "HTTP mode"
+    return _row("slack", OK, f"token, scopes and channels are in order, {mode}")
+
+
 _CHECKS: tuple[tuple[str, Callable[[Any], dict[str, str]]], ...] = (
     ("policy", _policy),
     ("database", _database),
@@ -111,4 +126,5 @@ _CHECKS: tuple[tuple[str, Callable[[Any], dict[str, str]]], ...] = (
     ("privacy", _privacy),
     ("model", _model),
     ("encoder", _encoder),
+    ("slack", _slack),
 )
