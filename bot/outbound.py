@@ -127,7 +127,7 @@ class SlackNotifier:
             if wait <= 0:
                 self._sent_at[channel] = clock()
         if wait > 0:
-            raise DeliveryError("the channel's turn has not come", retry_after=wait)
+            raise DeliveryError("the channel's turn has not come", retry_after=wait, untried=True)
 
 
 def _mark(key: str) -> str:

@@ -229,12 +229,19 @@ class Notice:
 
 
 class DeliveryError(Exception):
-    """A notice could not be handed over; `permanent` says that a retry is hopeless."""
+    """A notice could not be handed over.
 
-    def __init__(self, message: str, *, permanent: bool = False, retry_after: float | None = None) -> None:
+    `permanent` says that a retry is hopeless, `untried` that nothing was attempted: its
+    turn comes in `retry_after` seconds.
+    """
+
+    def __init__(
+        self, message: str, *, permanent: bool = False, retry_after: float | None = None, untried: bool = False
+    ) -> None:
         super().__init__(message)
         self.permanent = permanent
         self.retry_after = retry_after
+        self.untried = untried
 
 
 class ModelUnavailableError(Exception):

@@ -340,3 +340,25 @@ def test_nothing_waits_once_all_is_done(sqlite):
     call(sqlite, outbox.finish, claim(sqlite), NOON)
     with sqlite.connect() as conn:
         assert outbox.oldest_waiting(conn) is None
+
+
+def test_a_row_whose_turn_has_not_come_waits_without_using_up_a_try(database):
+    enqueue(database, some_work())
+    now = NOON
+    for _ in range(3 * MAX_ATTEMPTS):
+        now += SECOND
+        assert call(database, outbox.put_off, claim(database, now=now), now, 0.5)
+    assert claim(database, now=now) is None
+    taken = claim(database, now=now + SECOND)
+    assert taken.attempts == 1
+    assert counts(database) == {"pending": 1, "dead": 0}
+
+
+def test_a_row_that_another_worker_took_over_is_not_put_off(sqlite):
+    enqueue(sqlite, some_work())
+    first = claim(sqlite)
+    second = claim(sqlite, worker="w2", now=NOON + LEASE + SECOND)
+    assert not call(sqlite, outbox.put_off, first, NOON, 1.0)
+    assert call(sqlite, outbox.finish, second, NOON + LEASE + SECOND, "C1:1")
+    with sqlite.connect() as conn:
+        assert outbox.receipt(conn, "IT-1:card") == "C1:1"

@@ -35,6 +35,10 @@ def deliver(services: Services, worker: str, clock: Callable[[], datetime], leas
     try:
         receipt = _do(services, claim)
     except DeliveryError as failure:
+        if failure.untried:
+            after = failure.retry_after or 0.0
+            services.transactions.write(lambda conn: outbox.put_off(conn, claim, clock(), after))
+            return True
         _not_delivered(services, claim, clock(), str(failure), permanent=failure.permanent, after=failure.retry_after)
     except Exception as failure:  # noqa: BLE001 - a failed delivery becomes a row to retry, never a dead worker
         _not_delivered(services, claim, clock(), type(failure).__name__)

@@ -100,6 +100,12 @@ def retry(conn: Connection, claim: Claim, now: datetime, error: str, after: floa
     return _mine(conn, claim, due=due, lease_until=None, worker=None, error=error)
 
 
+def put_off(conn: Connection, claim: Claim, now: datetime, after: float) -> bool:
+    """Let a row's turn come later, without counting this as a try; False when the lease was lost."""
+    due = now + timedelta(seconds=after)
+    return _mine(conn, claim, due=due, lease_until=None, worker=None, attempts=OutboxRow.attempts - 1)
+
+
 def bury(conn: Connection, claim: Claim, now: datetime, error: str) -> bool:
     """Give up on a row, visibly: it stays as a dead letter that a person can revive."""
     return _mine(conn, claim, pending=False, dead_at=now, lease_until=None, error=error)
