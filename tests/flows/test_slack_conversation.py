@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from waitress.server import create_server
+from werkzeug.serving import make_server
 
 from bot import app as slack_app
 from bot.directory import Directory
@@ -86,12 +86,13 @@ def bot(request, slack, wired, clock):
         yield services
         line.stop()
     else:
-        server = create_server(slack_app.wsgi(app), host="127.0.0.1", port=0, threads=8)
-        thread = threading.Thread(target=server.run, daemon=True)
+        server = make_server("127.0.0.1", 0, slack_app.wsgi(app), threaded=True)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        slack.deliver_to(f"http://127.0.0.1:{server.effective_port}{slack_app.PATH}")
+        slack.deliver_to(f"http://127.0.0.1:{server.port}{slack_app.PATH}")
         yield services
-        server.close()
+        server.shutdown()
+        server.server_close()
         thread.join(timeout=5)
     executor.shutdown(wait=True)
 
