@@ -11,6 +11,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 NO_MAIL = "slack.invalid"  # the domain of people without an e-mail address, such as guests
+_NOBODY = {"user_not_found", "users_not_found", "user_not_visible"}
 REMEMBERED = 15 * 60.0  # seconds
 
 
@@ -39,7 +40,9 @@ class Directory:
     def _ask_person(self, user_id: str) -> Person:
         try:
             user: dict[str, Any] = self._client.users_info(user=user_id, include_locale=True)["user"]
-        except SlackApiError:
+        except SlackApiError as error:
+            if error.response["error"] not in _NOBODY:
+                raise  # a busy Slack must not turn somebody into a stranger
             return Person(user_id, f"{user_id}@{NO_MAIL}", "en")
         email = (user.get("profile") or {}).get("email") or f"{user_id}@{NO_MAIL}"
         language = "fr" if str(user.get("locale") or "").startswith("fr") else "en"

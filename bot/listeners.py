@@ -117,8 +117,10 @@ def _hear(desk: Desk, event: dict[str, Any]) -> None:
     thread = inbound.place_of(event["channel"], event["thread_ts"])
     find = partial(tickets.ref_said_as, channel=inbound.CHANNEL, external_id=thread)
     ref, text = desk.services.transactions.read(find), inbound.from_event(event, "").raw_text
-    if ref is not None and text:
-        person = desk.directory.person(event["user"])
+    if ref is None or not text:
+        return
+    person = desk.directory.person(event["user"])
+    if _ticket(desk, ref).requester == person.email:  # in a shared channel others talk under it too
         said_as = inbound.place_of(event["channel"], event["ts"])
         service.hear(desk.services, ref, person.email, text, said_as, desk.clock())
 

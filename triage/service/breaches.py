@@ -82,8 +82,7 @@ def _allow(services: Services, row: Row[Any], values: Mapping[str, Any]) -> None
     if after["state"] == "not_breach" and not after["risk_reasons"]:
         raise ConflictError("to say that it was no breach, give the reasons (risk_reasons)")
     if after["state"] == "closed" and row.state != "not_breach":
-        laws = services.policy.privacy.laws
-        asked = duties(_day(services, after["aware_at"]), after["persons"], after["risk"], laws)
+        asked = _asked(services, after["aware_at"], after["persons"], after["risk"])
         if left := [duty.code for duty in asked if duty.code not in after["notified"]]:
             raise ConflictError(f"these duties are not noted as done: {', '.join(left)}")
 
@@ -115,7 +114,11 @@ def _shown(services: Services, row: Row[Any]) -> dict[str, Any]:
 def _duties(services: Services, row: Row[Any]) -> tuple[Duty, ...]:
     if row.state == "not_breach":
         return ()
-    return duties(_day(services, row.aware_at), row.persons, row.risk, services.policy.privacy.laws)
+    return _asked(services, row.aware_at, row.persons, row.risk)
+
+
+def _asked(services: Services, aware_at: datetime, persons: int | None, risk: str) -> tuple[Duty, ...]:
+    return duties(_day(services, aware_at), persons, risk, services.policy.privacy.laws)
 
 
 def _entry(conn: Connection, ref: str) -> Row[Any]:

@@ -14,6 +14,7 @@ from triage.service.shared import Act, BadMessageError, Services, add_audit, as_
 from triage.store import outbox, tickets
 from triage.ticket import Priority, Status
 
+_ANSWERED = (Status.WAITING, Status.RESOLVED)
 LONGEST = 4000  # characters kept of one reply
 # In the words of `cues.words`: lower case, no accents, no apostrophes.
 _STILL_BROKEN = re.compile(
@@ -50,7 +51,7 @@ def _open_again(conn: Connection, services: Services, row: Row[Any], actor: str,
     """Take "still broken" for what it says: a guided fix or a solution that did not help."""
     if not _STILL_BROKEN.search(" ".join(words(text))):
         return False
-    if not tickets.set_status(conn, row.id, Status.OPEN, [Status.WAITING, Status.RESOLVED], resolved_at=None):
+    if not tickets.set_status(conn, row.id, Status.OPEN, _ANSWERED, resolved_at=None, answered_at=None):
         return False
     tickets.add_event(conn, row.id, now, "reopened", actor, {})
     add_audit(conn, services, Act(now, actor, "reopen"), tickets.ref_of(row.id), {})

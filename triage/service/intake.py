@@ -51,7 +51,7 @@ def file_ticket(services: Services, message: Message, now: datetime) -> tickets.
     The same channel and external id return the first ticket. Raises BadMessageError for
     what is no message, StoreUnavailableError when it could not be stored.
     """
-    text = _clean(message.raw_text).strip()
+    text = _clean(message.raw_text).strip()[:MAX_TEXT]
     message, masked, truncated = _prepare(services, message)
     if not masked.text:
         raise BadMessageError("text", "the message is empty")
