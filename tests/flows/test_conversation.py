@@ -72,3 +72,9 @@ def test_still_broken_opens_a_resolved_ticket_again(services, guided):
 def test_nothing_said_is_refused(services, guided):
     with pytest.raises(service.BadMessageError):
         service.hear(services, "IT-1", NURSE, "  ", "D1:2", NOON)
+
+
+def test_a_ticket_that_is_still_broken_climbs_the_ladder_again(services, guided):
+    service.claim(services, "IT-1", "agent.sample@example.org", NOON)
+    service.hear(services, "IT-1", NURSE, "still broken", "D1:2", NOON)
+    assert [row.id for row in services.transactions.read(tickets.waiting_for_answer)] == [1]

@@ -301,6 +301,14 @@ def test_a_burst_for_one_channel_comes_in_order_and_at_slacks_pace(
     assert bot.transactions.read(outbox.counts)["dead"] == 0
 
 
+@pytest.mark.usefixtures("channels")
+def test_a_busy_slack_makes_no_stranger_of_anyone(slack, bot, nurse):
+    slack.misbehave("users.info", 429)
+    nurse.direct(SERIOUS)
+    slack.settle()
+    assert decided(slack, bot).requester == nurse.email
+
+
 def test_nobody_is_paged_by_what_somebody_wrote(slack, bot, clock, nurse, channels):
     file_directly(slack, bot, clock, nurse, f"<!channel> @channel {SERIOUS}")
     pages = [page for page in slack.paged if page[1].user != nurse.id]
