@@ -138,9 +138,27 @@ def decide(ticket: Ticket, prediction: Prediction, facts: Facts, policy: Policy)
     is the start of its promises.
     """
     case = Case(ticket, prediction, facts, policy)
-    verdict = next(found for rule in RULES if (found := rule(case)))
+    return _concluded(case, next(found for rule in RULES if (found := rule(case))))
+
+
+def decide_again(
+    ticket: Ticket, prediction: Prediction, facts: Facts, policy: Policy, verdict: Verdict, team: str = ""
+) -> Decision:
+    """Return what follows from a verdict that a person gave or that stands: priority, team, promises.
+
+    `team` overrides the category's. A fix offered to the reporter does not stand once
+    something speaks against acting alone: a person takes over.
+    """
+    case = Case(ticket, prediction, facts, policy)
+    if verdict.route is Route.AUTO_RESOLVE and (objections := _objections(case)):
+        verdict = Verdict(Route.QUEUE, objections, verdict.category)
+    return _concluded(case, verdict, team)
+
+
+def _concluded(case: Case, verdict: Verdict, team: str = "") -> Decision:
     priority, why = _priority(case, verdict)
-    team = _team(case, verdict)
+    team = team or _team(case, verdict)
+    ticket, prediction, facts, policy = case.ticket, case.prediction, case.facts, case.policy
     promise, calendar = policy.sla[priority], policy.calendar_of(team)
     return Decision(
         route=verdict.route,

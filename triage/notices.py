@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from triage.breach import LAWS, duties
 from triage.knowledge import Knowledge
 from triage.policy import Policy
-from triage.ticket import Decision, Notice, Priority, Reason, Route, Ticket
+from triage.ticket import Decision, Notice, Priority, Reason, Route, Status, Ticket
 
 SUBJECT_LENGTH = 90
 
@@ -35,6 +36,10 @@ REASONS: dict[str, tuple[str, str]] = {
     "care_affected": ("patient care is affected", "les soins aux patients sont touchés"),
     "whole_unit": ("the whole unit is affected", "toute l'unité est touchée"),
     "automation_off": ("automation is switched off", "l'automatisation est désactivée"),
+    "corrected": ("a person says that it is {}", "une personne dit que c'est {}"),
+    "handed_over": ("a person handed it to {}", "une personne l'a confié à {}"),
+    "fix_failed": ("the guided fix did not help", "la solution guidée n'a pas aidé"),
+    "more_to_say": ("the reporter has more to say", "la personne a quelque chose à ajouter"),
     "language_unknown": ("the language is not English or French", "la langue n'est ni l'anglais ni le français"),
     "impact_unit": ("more than one person is affected ({})", "plusieurs personnes sont touchées ({})"),
     "urgency_care": ("patient care comes first ({})", "les soins passent en premier ({})"),
@@ -79,21 +84,42 @@ _TRUNCATED = (
     "Your message was long; we kept the first 20,000 characters.",
     "Votre message était long; nous avons gardé les 20 000 premiers caractères.",
 )
-# Cards and escalations speak to IT staff, whose shared channels have one language: English.
+# Cards and whatever else a team reads speak to IT staff, whose shared channels have one language: English.
 _TO_TEAM = "{priority} {ref} {category} · {where}\n{subject}\nWhy: {reasons}"
-_ESCALATED = (
-    "{ref} ({priority}, {team}) has waited {minutes} minutes without an answer. Please take it or hand it over."
-)
 _BREACH = """{ref} may be a breach of patient privacy ({cues}). It is in the breach register, aware since {at}.
 Please assess it: who is affected, what the risk is, what stops it. If it was one, these must hear of it: {duties}."""
 _WITHOUT_DELAY = "without delay"
-_STILL_BROKEN = "{priority} {ref}: the guided fix did not help. The reporter is waiting for a person."
-_ADDED = "{priority} {ref}: the reporter adds: {text}"
-_REOPENED = "{priority} {ref}: the reporter says that it is not solved. Please look again."
-_RESOLVED = (
-    "{ref} is solved: {note}\nIf it is not, say so here and we look again.",
-    "{ref} est réglé : {note}\nSi ce n'est pas le cas, dites-le ici et nous regarderons encore.",
+_MASKED = (
+    """We hid what looks like patient data ({kinds}) in {ref}. Your own message still shows it:
+point at it, choose “More actions” (⋮), then “Delete message”. Nothing else is lost.""",
+    """Nous avons caché ce qui semble identifier un patient ({kinds}) dans {ref}. Votre message le montre encore :
+pointez-le, choisissez « Plus d'actions » (⋮), puis « Supprimer le message ». Rien d'autre n'est perdu.""",
 )
+_KINDS = {
+    "NAME": ("a name", "un nom"),
+    "MRN": ("a record number", "un numéro de dossier"),
+    "HEALTH_CARD": ("a health card number", "un numéro d'assurance maladie"),
+    "DOB": ("a date of birth", "une date de naissance"),
+    "PHONE": ("a phone number", "un numéro de téléphone"),
+    "EMAIL": ("an e-mail address", "une adresse courriel"),
+    "ADDRESS": ("an address", "une adresse"),
+    "SSN": ("a social insurance number", "un numéro d'assurance sociale"),
+    "ROOM_BED": ("a room or bed", "une chambre ou un lit"),
+    "ID": ("an identifier", "un identifiant"),
+}
+WRITTEN_IN = frozenset({"slack"})  # channels that still show the message a ticket was made of
+_HAS_IT = "{who} has it."
+_SOLVED = (
+    "Glad to hear that it works. {ref} is closed.",
+    "Tant mieux si tout fonctionne. {ref} est fermé.",
+)
+_SOLVED_BY_IT = ("{ref} is solved.", "{ref} est réglé.")
+_STATES = {
+    Status.WAITING: "Waits for the reporter.",
+    Status.RESOLVED: "Solved.",
+    Status.CLOSED: "Closed.",
+}
+_MOVED = "{ref} was handed to {team}."
 _MONTHS_FR = ["janv.", "févr.", "mars", "avr.", "mai", "juin", "juill.", "août", "sept.", "oct.", "nov.", "déc."]
 
 
@@ -102,67 +128,102 @@ def sentence(reason: Reason, language: str = "en") -> str:
     return _pick(REASONS[reason.code], language).format(reason.detail)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a ticket stands: all that its card and its reporter's answer are made of beside the ticket itself.
+
+    `confirmed` says that the reporter confirmed the fix.
+    """
+
+    route: Route
+    category: str | None
+    priority: Priority
+    team: str
+    restricted: bool = False
+    article: str = ""
+    incident: str = ""
+    reasons: tuple[Reason, ...] = ()
+    respond_by: datetime | None = None
+    status: Status = Status.OPEN
+    assignee: str = ""
+    confirmed: bool = False
+
+    @classmethod
+    def after(cls, decision: Decision) -> Standing:
+        """Return where a ticket stands right after a decision."""
+        return cls(
+            route=decision.route,
+            category=decision.category,
+            priority=decision.priority,
+            team=decision.team,
+            restricted=decision.restricted,
+            article=decision.article,
+            incident=decision.incident,
+            reasons=decision.reasons,
+            respond_by=decision.respond_by,
+            status=Status.WAITING if decision.route is Route.AUTO_RESOLVE else Status.OPEN,
+        )
+
+
 def notices_for(ticket: Ticket, decision: Decision, policy: Policy, knowledge: Knowledge) -> list[Notice]:
     """Return what the requester and the team are told about a fresh decision.
 
     Pure; the texts hold masked words only. The keys are the same for the same
     ticket, so telling it again tells nobody twice.
     """
-    notices = []
+    notices, standing = [], Standing.after(decision)
     if ticket.requester:
-        answer = Notice(
-            key=f"{ticket.ref}:answer",
-            kind="answer",
-            to=f"requester:{ticket.requester}",
-            ref=ticket.ref,
-            language=_known(ticket.language),
-            text=_answer(ticket, decision, policy, knowledge),
-        )
-        notices.append(answer)
+        notices.append(answer(ticket, standing, policy, knowledge))
     # A guided fix that works costs the team nothing, not even a glance; but somebody must always be told.
     if decision.route is not Route.AUTO_RESOLVE or not notices:
-        notices.append(_card(ticket, decision, policy))
+        notices.append(card(ticket, standing, policy))
     if decision.breach:
-        notices.append(_possible_breach(ticket, decision, policy))
+        notices.append(possible_breach(ticket, decision, policy))
+    if ticket.requester and ticket.hidden and ticket.channel in WRITTEN_IN:
+        notices.append(_hidden(ticket))
     return notices
 
 
-def escalation(ref: str, *, step: int, channel: str, minutes: int, priority: Priority, team: str) -> Notice:
-    """Return the call for help when nobody has answered."""
-    text = _ESCALATED.format(ref=ref, priority=priority, team=team, minutes=minutes)
-    return Notice(f"{ref}:escalation:{step}", "escalation", f"channel:{channel}", ref, "en", text)
-
-
-def still_broken(ref: str, *, team: str, priority: Priority, policy: Policy, turn: int) -> Notice:
-    """Return the hand-over of a ticket whose guided fix did not help."""
-    text = _STILL_BROKEN.format(ref=ref, priority=priority)
-    channel = f"channel:{policy.teams[team].slack_channel}"
-    return Notice(f"{ref}:still-broken:{turn}", "card", channel, ref, "en", text)
-
-
-def reopened(ref: str, *, team: str, priority: Priority, policy: Policy, turn: int) -> Notice:
-    """Return what the team hears when a ticket is opened again."""
-    text = _REOPENED.format(ref=ref, priority=priority)
-    channel = f"channel:{policy.teams[team].slack_channel}"
-    return Notice(f"{ref}:reopened:{turn}", "card", channel, ref, "en", text)
-
-
-def added(ref: str, text: str, *, said_as: str, team: str, priority: Priority, policy: Policy) -> Notice:
-    """Return what the team hears when a reporter adds masked words to a ticket."""
-    channel = f"channel:{policy.teams[team].slack_channel}"
-    words = _ADDED.format(ref=ref, priority=priority, text=text)
-    return Notice(f"{ref}:said:{said_as}", "reply", channel, ref, "en", words)
-
-
-def resolved(ticket: Ticket, note: str, *, turn: int) -> Notice | None:
-    """Return what the reporter hears when a person has solved a ticket; None without an address."""
-    if not ticket.requester:
-        return None
+def answer(
+    ticket: Ticket, standing: Standing, policy: Policy, knowledge: Knowledge, *, key: str = "", replaces: str = ""
+) -> Notice:
+    """Return what the reporter is told about where the ticket stands."""
     language = _known(ticket.language)
-    text = _pick(_RESOLVED, language).format(ref=ticket.ref, note=note)
-    return Notice(
-        f"{ticket.ref}:resolved:{turn}", "resolved", f"requester:{ticket.requester}", ticket.ref, language, text
+    text = _answer(ticket, standing, policy, knowledge)
+    key, to = key or f"{ticket.ref}:answer", f"requester:{ticket.requester}"
+    return Notice(key, "answer", to, ticket.ref, language, text, replaces)
+
+
+def card(ticket: Ticket, standing: Standing, policy: Policy, *, key: str = "", replaces: str = "") -> Notice:
+    """Return what the team's channel shows of a ticket."""
+    label = policy.categories[standing.category].label.en if standing.category else "?"
+    text = _TO_TEAM.format(
+        priority=standing.priority,
+        ref=ticket.ref,
+        category=label,
+        where=" ".join(filter(None, (ticket.unit, ticket.device))) or "-",
+        subject=subject(ticket.text),
+        reasons="; ".join(map(sentence, standing.reasons)),
     )
+    state = [_STATES.get(standing.status, ""), _HAS_IT.format(who=standing.assignee) if standing.assignee else ""]
+    if told := " ".join(filter(None, state)):
+        text = f"{text}\n{told}"
+    to = f"channel:{policy.teams[standing.team].slack_channel}"
+    kind = "security" if standing.restricted else "card"
+    return Notice(key or f"{ticket.ref}:card", kind, to, ticket.ref, "en", text, replaces)
+
+
+def moved(ref: str, *, team: str, was: str, key: str, replaces: str, policy: Policy) -> Notice:
+    """Return what a ticket's old card says once another team has it: no word of the ticket."""
+    text = _MOVED.format(ref=ref, team=policy.teams[team].label.en)
+    return Notice(key, "moved", f"channel:{policy.teams[was].slack_channel}", ref, "en", text, replaces)
+
+
+def _hidden(ticket: Ticket) -> Notice:
+    language = _known(ticket.language)
+    kinds = ", ".join(_pick(_KINDS[kind], language) for kind in ticket.hidden)
+    text = _pick(_MASKED, language).format(ref=ticket.ref, kinds=kinds)
+    return Notice(f"{ticket.ref}:masked", "masked", f"requester:{ticket.requester}", ticket.ref, language, text)
 
 
 def subject(text: str) -> str:
@@ -171,42 +232,32 @@ def subject(text: str) -> str:
     return line if len(line) <= SUBJECT_LENGTH else line[: SUBJECT_LENGTH - 1].rstrip() + "…"
 
 
-def _answer(ticket: Ticket, decision: Decision, policy: Policy, knowledge: Knowledge) -> str:
+def _answer(ticket: Ticket, standing: Standing, policy: Policy, knowledge: Knowledge) -> str:
     language = _known(ticket.language)
-    article = knowledge.get(decision.article, language) if decision.article else None
-    text = _pick(_WORDS[decision.route], language).format(
+    if standing.status in (Status.RESOLVED, Status.CLOSED):
+        return _pick(_SOLVED if standing.confirmed else _SOLVED_BY_IT, language).format(ref=ticket.ref)
+    # A fix that did not help, or a question of ours: a person has it now.
+    guided = standing.route is Route.AUTO_RESOLVE and standing.status is Status.WAITING
+    route = Route.QUEUE if standing.route is Route.AUTO_RESOLVE and not guided else standing.route
+    article = knowledge.get(standing.article, language) if standing.article else None
+    text = _pick(_WORDS[route], language).format(
         ref=ticket.ref,
-        incident=decision.incident or ticket.ref,
-        team=policy.teams[decision.team].label.in_(language),
-        priority=decision.priority,
-        by=_moment(decision.respond_by, policy, language),
+        incident=standing.incident or ticket.ref,
+        team=policy.teams[standing.team].label.in_(language),
+        priority=standing.priority,
+        by=moment(standing.respond_by, policy, language),
         guide=f"{article.title}\n{article.body}" if article else "",
     )
     return f"{text}\n{_pick(_TRUNCATED, language)}" if ticket.truncated else text
 
 
-def _card(ticket: Ticket, decision: Decision, policy: Policy) -> Notice:
-    label = policy.categories[decision.category].label.en if decision.category else "?"
-    text = _TO_TEAM.format(
-        priority=decision.priority,
-        ref=ticket.ref,
-        category=label,
-        where=" ".join(filter(None, (ticket.unit, ticket.device))) or "-",
-        subject=subject(ticket.text),
-        reasons="; ".join(map(sentence, decision.reasons)),
-    )
-    channel = policy.teams[decision.team].slack_channel
-    kind = "security" if decision.restricted else "card"
-    return Notice(f"{ticket.ref}:card", kind, f"channel:{channel}", ticket.ref, "en", text)
-
-
-def _possible_breach(ticket: Ticket, decision: Decision, policy: Policy) -> Notice:
+def possible_breach(ticket: Ticket, decision: Decision, policy: Policy) -> Notice:
     """Tell the privacy officer, without a word of the ticket: that channel is not the restricted one."""
     asked = duties(ticket.received_at.astimezone(policy.zone).date(), None, "unknown", policy.privacy.laws)
     text = _BREACH.format(
         ref=ticket.ref,
         cues="; ".join(f"“{reason.detail}”" for reason in decision.reasons if reason.code == "privacy_breach"),
-        at=_moment(ticket.received_at, policy, "en"),
+        at=moment(ticket.received_at, policy, "en"),
         duties="; ".join(
             f"{LAWS[duty.law]} {duty.whom} {f'by {duty.by}' if duty.by else _WITHOUT_DELAY}" for duty in asked
         ),
@@ -214,7 +265,8 @@ def _possible_breach(ticket: Ticket, decision: Decision, policy: Policy) -> Noti
     return Notice(f"{ticket.ref}:breach", "breach", f"channel:{policy.privacy.officer_channel}", ticket.ref, "en", text)
 
 
-def _moment(at: datetime | None, policy: Policy, language: str) -> str:
+def moment(at: datetime | None, policy: Policy, language: str) -> str:
+    """Return a time as people of the hospital read it, "?" for none."""
     if at is None:
         return "?"
     local = at.astimezone(policy.zone)

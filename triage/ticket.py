@@ -100,7 +100,10 @@ class Masked:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A stored message: masked text and who, where and when it came from."""
+    """A stored message: masked text and who, where and when it came from.
+
+    `hidden` names the kinds of patient data that were masked in it.
+    """
 
     ref: str
     text: str
@@ -113,6 +116,7 @@ class Ticket:
     impact: ClinicalImpact = ClinicalImpact()
     withheld: bool = False
     truncated: bool = False
+    hidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +221,9 @@ class Notice:
 
     `key` makes a repeat harmless: one key is one message, whatever is retried.
     `to` is a requester's address or a team's channel; notices to the same `to`
-    arrive in order.
+    arrive in order. `replaces` is the key of the notice whose place this one takes,
+    `under` of the one it belongs to; where the other side has no such place, both are
+    told like any other.
     """
 
     key: str
@@ -226,6 +232,8 @@ class Notice:
     ref: str
     language: str
     text: str
+    replaces: str = ""
+    under: str = ""
 
 
 class DeliveryError(Exception):

@@ -29,7 +29,7 @@ def test_a_reply_is_kept_masked_and_told_to_the_team(services, guided, notifier,
     service.hear(services, "IT-1", NURSE, "the band of patient Testina Fauxwicz MRN 0012345", "D1:2", NOON)
     deliver_all(services, clock)
     assert "Fauxwicz" not in said(services)[0]
-    (told,) = notifier.to("channel:")
+    (told,) = [notice for notice in notifier.to("channel:") if notice.kind == "reply"]
     assert said(services)[0] in told.text
 
 
@@ -37,7 +37,8 @@ def test_the_same_reply_again_does_nothing(services, guided, notifier, clock):
     for _ in range(2):
         service.hear(services, "IT-1", NURSE, "it is the one by the desk", "D1:2", NOON)
     deliver_all(services, clock)
-    assert len(said(services)) == len(notifier.to("channel:")) == 1
+    told = [notice for notice in notifier.to("channel:") if notice.kind == "reply"]
+    assert len(said(services)) == len(told) == 1
 
 
 @pytest.mark.parametrize(
@@ -57,10 +58,44 @@ def test_still_broken_opens_a_ticket_that_waited(services, guided, text):
     assert audited(services, "IT-1")[-1][1] == "reopen"
 
 
-@pytest.mark.parametrize("text", ["thanks!", "it is the one by the desk", "merci beaucoup"])
-def test_other_words_change_no_state(services, guided, text):
+@pytest.mark.parametrize("text", ["thanks!", "merci beaucoup", "Ok, d'accord"])
+def test_thanks_change_no_state_and_disturb_nobody(services, guided, notifier, clock, text):
     assert not service.hear(services, "IT-1", NURSE, text, "D1:2", NOON)
+    deliver_all(services, clock)
     assert status(services) == "waiting"
+    assert notifier.to("channel:") == []
+
+
+@pytest.mark.parametrize("text", ["that fixed it", "It works now, thanks!", "c'est réglé", "oui ça marche merci"])
+def test_the_reporters_word_that_it_works_confirms_the_fix(services, guided, text):
+    service.hear(services, "IT-1", NURSE, text, "D1:2", NOON)
+    assert status(services) == "resolved"
+
+
+@pytest.mark.parametrize("text", ["it is the one by the desk", "which tray? it works like nothing I know"])
+def test_a_question_instead_of_a_verdict_goes_to_a_person(services, guided, notifier, clock, text):
+    assert not service.hear(services, "IT-1", NURSE, text, "D1:2", NOON)
+    deliver_all(services, clock)
+    assert status(services) == "open"
+    assert [notice.kind for notice in notifier.to("channel:")] == ["card", "reply"]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("thanks", True),
+        ("still broken", True),
+        ("no, still not working", True),
+        ("toujours en panne", True),
+        ("it works now", True),
+        ("the printer is still not working", False),
+        ("my monitor is not working", False),
+        ("l'imprimante ne fonctionne pas", False),
+        ("", False),
+    ],
+)
+def test_a_message_that_only_answers_is_told_from_one_that_reports(text, is_one):
+    assert service.is_follow_up(text) == is_one
 
 
 def test_still_broken_opens_a_resolved_ticket_again(services, guided):

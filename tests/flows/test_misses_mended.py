@@ -26,10 +26,10 @@ def test_a_missed_name_vanishes_from_every_table(services, classifier, database)
             device="cart Quixley",
         )
         service.receive(services, one, NOON)
-    service.correct(services, "IT-3", "equipment_request", AGENT, NOON)
-    service.open_entry(services, "IT-3", OFFICER, NOON)
     with database.connect() as conn:
         assert tickets.get(conn, 3).incident_id == 1
+    service.correct(services, "IT-3", "equipment_request", AGENT, NOON)
+    service.open_entry(services, "IT-3", OFFICER, NOON)
     assert "quixley" in everything_in(database).lower()
     for ref in ("IT-1", "IT-2", "IT-3"):
         service.mend(services, ref, "Quixley", "NAME", AGENT, NOON)

@@ -8,7 +8,7 @@ from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from builders import NOON, a_decision, a_message, masked
-from triage.store import audit, engine, outbox, people, tickets
+from triage.store import audit, decisions, engine, outbox, people, tickets
 from triage.store.tables import Base
 
 KEY = b"a key for tests that is long enough"
@@ -54,7 +54,7 @@ def fill(database):
     """Store something of most kinds."""
     with database.begin() as conn:
         filed = tickets.add(conn, [tickets.Arrival(a_message(), masked("zebra printer jams"), "en", NOON)])[0]
-        tickets.record_decision(conn, filed.id, a_decision(), None, NOON)
+        decisions.record_decision(conn, filed.id, a_decision(), None, NOON)
         outbox.enqueue(conn, [outbox.Work("IT-1:card", "notice", "channel:it-workplace", {"n": 1})], NOON)
         people.put_user(conn, "alice.sample@example.org", "agent", "scrypt:made-up", NOON)
         audit.append(conn, KEY, audit.Entry(NOON, "triage", "decide", "IT-1", {"route": "queue"}))

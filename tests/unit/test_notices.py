@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders import POLICY, a_decision, a_ticket
-from triage import decide, notices
+from triage import decide, followups, notices
 from triage.knowledge import Article, Knowledge
+from triage.service import showing, steering
 from triage.ticket import MAX_TEXT, Priority, Reason, Route
 
 PERSON = "requester:nurse.sample@example.org"
@@ -68,9 +69,10 @@ def decision_for(route):
 
 def reason_calls():
     """Return every Reason(...) in the source of the rules."""
-    tree = ast.parse(inspect.getsource(decide))
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    return [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Reason"]
+    trees = [ast.parse(inspect.getsource(module)) for module in (decide, showing, steering)]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    made = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Reason"]
+    return [call for call in made if not isinstance(call.args[0], ast.Starred)]  # those are read back, not given
 
 
 def test_every_reason_in_the_rules_is_a_plain_code():
@@ -340,7 +342,7 @@ def test_telling_the_same_ticket_again_repeats_the_same_notices(route):
 def test_the_keys_do_not_change_between_releases():
     assert [notice.key for notice in told(DANGER)] == ["IT-1:answer", "IT-1:card"]
     assert an_escalation(step=2).key == "IT-1:escalation:2"
-    assert a_handover(turn=3).key == "IT-1:still-broken:3"
+    assert a_reopening(turn=3).key == "IT-1:reopened:3"
 
 
 def test_two_tickets_never_share_a_key():
@@ -359,12 +361,12 @@ def an_escalation(**changes):
         "priority": Priority.P1,
         "team": "Devices and downtime",
     }
-    return notices.escalation("IT-1", **(defaults | changes))
+    return followups.escalation("IT-1", **(defaults | changes))
 
 
-def a_handover(**changes):
-    defaults = {"team": "workplace", "priority": Priority.P4, "policy": POLICY, "turn": 1}
-    return notices.still_broken("IT-1", **(defaults | changes))
+def a_reopening(**changes):
+    defaults = {"channel": "it-workplace", "priority": Priority.P4, "turn": 1, "under": "IT-1:card"}
+    return followups.reopened("IT-1", **(defaults | changes))
 
 
 def test_a_call_for_help_says_which_ticket_whose_and_how_long():
@@ -377,14 +379,14 @@ def test_each_rung_is_a_notice_of_its_own():
     assert an_escalation(step=1).key != an_escalation(step=2).key
 
 
-def test_a_fix_that_did_not_help_is_handed_to_the_team():
-    found = a_handover()
-    assert (found.kind, found.to, found.ref) == ("card", "channel:it-workplace", "IT-1")
+def test_a_ticket_that_is_opened_again_is_told_to_the_team_under_its_card():
+    found = a_reopening()
+    assert (found.kind, found.to, found.ref, found.under) == ("reopened", "channel:it-workplace", "IT-1", "IT-1:card")
     assert found.text.startswith("P4 IT-1:")
 
 
-def test_a_fix_that_fails_a_second_time_is_told_a_second_time():
-    assert a_handover(turn=1).key != a_handover(turn=2).key
+def test_what_is_opened_a_second_time_is_told_a_second_time():
+    assert a_reopening(turn=1).key != a_reopening(turn=2).key
 
 
 # --- whatever was typed ---------------------------------------------------------------

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from builders import MINOR, NOON, NOT_MINOR, a_decision, a_message, a_ticket, impact, masked
-from triage.store import corrections, tickets
+from triage.store import corrections, decisions, tickets
 from triage.store.tables import CorrectionRow, DecisionRow, EventRow, TicketRow
 from triage.ticket import Masked, Priority, Reason, Route, Span, Status
 
@@ -25,7 +25,7 @@ def add(database, number=1, text="zebra printer jams", now=NOON, **changes):
 
 
 def decide(database, filed, now=NOON, incident_id=None, **changes):
-    return call(database, tickets.record_decision, filed.id, a_decision(**changes), incident_id, now)
+    return call(database, decisions.record_decision, filed.id, a_decision(**changes), incident_id, now)
 
 
 def add_decided(database, number=1, received=NOON, requester="nurse.sample@example.org", **changes):
@@ -221,8 +221,8 @@ def test_a_decision_moves_the_ticket_and_can_be_explained_later(database):
         words=(("jams", 1.25),),
         resolve_by=NOON + timedelta(hours=8),
     )
-    assert call(database, tickets.record_decision, filed.id, decision, None, NOON + MINUTE)
-    row, kept = get(database, filed), call(database, tickets.last_decision, filed.id)
+    assert call(database, decisions.record_decision, filed.id, decision, None, NOON + MINUTE)
+    row, kept = get(database, filed), call(database, decisions.last_decision, filed.id)
     assert (row.route, row.category, row.priority, row.team) == ("queue", MINOR, "P3", "workplace")
     assert (row.respond_by, row.resolve_by) == (NOON, NOON + timedelta(hours=8))
     assert kept.reasons == [["routed", "97%"], ["sla", ""]]
@@ -241,7 +241,7 @@ def test_only_an_automatic_answer_waits_for_the_reporter(sqlite, route):
 def test_an_abstention_is_stored_as_no_category(database):
     filed = add_decided(database, route=Route.HUMAN_REVIEW, category=None)
     assert get(database, filed).category is None
-    assert call(database, tickets.last_decision, filed.id).category is None
+    assert call(database, decisions.last_decision, filed.id).category is None
 
 
 def test_a_decision_that_restricts_hides_the_ticket(sqlite):
@@ -265,12 +265,12 @@ def test_a_late_decision_does_not_reopen_what_a_person_closed(database):
 
 
 def test_a_decision_about_an_unknown_ticket_is_not_stored(sqlite):
-    assert call(sqlite, tickets.record_decision, 99, a_decision(), None, NOON) is False
+    assert call(sqlite, decisions.record_decision, 99, a_decision(), None, NOON) is False
     assert count(sqlite, DecisionRow) == 0
 
 
 def test_an_undecided_ticket_has_no_decision(sqlite):
-    assert call(sqlite, tickets.last_decision, add(sqlite).id) is None
+    assert call(sqlite, decisions.last_decision, add(sqlite).id) is None
 
 
 # --- what a crash left behind ---------------------------------------------------------

@@ -9,9 +9,9 @@ No transaction is open while a model or a notifier is asked. Everything may be c
 
 from triage.service.access import note, note_look, what_did, who_saw
 from triage.service.breaches import change_entry, note_duty, open_entry, register
-from triage.service.conversation import hear
-from triage.service.feedback import correct, settle
-from triage.service.handling import claim, reopen, resolve
+from triage.service.conversation import hear, is_follow_up
+from triage.service.feedback import RATINGS, rate, settle
+from triage.service.handling import add_note, claim, reopen, reply, resolve
 from triage.service.intake import (
     facts_from_text,
     file_ticket,
@@ -26,10 +26,12 @@ from triage.service.originals import rekey, reveal
 from triage.service.promotion import promote, rollback
 from triage.service.retention import hold, overdue, purge
 from triage.service.shared import Act, BadMessageError, ConflictError, NotFoundError, Services, add_audit
+from triage.service.steering import affect, correct, hand_over
 from triage.service.upkeep import LEFT_BEHIND, SWEEP_EVERY, deliver, sweep
 
 __all__ = [
     "LEFT_BEHIND",
+    "RATINGS",
     "SWEEP_EVERY",
     "Act",
     "BadMessageError",
@@ -38,14 +40,18 @@ __all__ = [
     "NotFoundError",
     "Services",
     "add_audit",
+    "add_note",
+    "affect",
     "change_entry",
     "claim",
     "correct",
     "deliver",
     "facts_from_text",
     "file_ticket",
+    "hand_over",
     "hear",
     "hold",
+    "is_follow_up",
     "judge",
     "mend",
     "misses",
@@ -57,10 +63,12 @@ __all__ = [
     "predict_or_abstain",
     "promote",
     "purge",
+    "rate",
     "receive",
     "register",
     "rekey",
     "reopen",
+    "reply",
     "resolve",
     "reveal",
     "rollback",

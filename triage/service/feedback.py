@@ -1,4 +1,4 @@
-"""What people say afterwards: whether a fix helped, and what a ticket really was; refuses to guess for them."""
+"""What reporters say afterwards: whether a fix helped, and how content they are; refuses to guess for them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from triage import notices
-from triage.service.shared import Act, BadMessageError, ConflictError, Services, add_audit, as_work, existing
-from triage.store import corrections, outbox, tickets
-from triage.ticket import Priority, Status
+from triage.service.shared import BadMessageError, ConflictError, Services, existing
+from triage.service.showing import show, show_answer
+from triage.store import tickets
+from triage.ticket import Status
+
+RATINGS = ("good", "fair", "poor")
 
 
 def settle(services: Services, ref: str, actor: str, now: datetime, *, fixed: bool) -> None:
@@ -17,34 +19,51 @@ def settle(services: Services, ref: str, actor: str, now: datetime, *, fixed: bo
 
     Raises NotFoundError, or ConflictError when the ticket does not wait for a verdict.
     """
+    take = confirm if fixed else give_to_team
 
     def work(conn: Connection) -> None:
-        row = existing(conn, ref)
-        status = Status.RESOLVED if fixed else Status.OPEN
-        if not tickets.set_status(conn, row.id, status, [Status.WAITING]):
+        if not take(conn, services, ref, actor, now):
             raise ConflictError(f"{ref} does not wait for an answer")
-        kind = "confirmed_fixed" if fixed else "not_fixed"
-        tickets.add_event(conn, row.id, now, kind, actor, {"article": row.article})
-        if not fixed:
-            notice = notices.still_broken(
-                ref, team=row.team, priority=Priority(row.priority), policy=services.policy, turn=row.version
-            )
-            outbox.enqueue(conn, [as_work(notice)], now)
 
     services.transactions.write(work)
 
 
-def correct(services: Services, ref: str, label: str, actor: str, now: datetime, *, learn: bool = True) -> None:
-    """Record a person's verdict on the category; it becomes a labelled example when `learn` is set.
+def confirm(conn: Connection, services: Services, ref: str, actor: str, now: datetime) -> bool:
+    """Resolve a ticket because its reporter says that it works; False when it does not wait for that."""
+    row = existing(conn, ref)
+    if not tickets.set_status(conn, row.id, Status.RESOLVED, [Status.WAITING], resolved_at=now):
+        return False
+    tickets.add_event(conn, row.id, now, "confirmed_fixed", actor, {"article": row.article})
+    show(conn, services, row.id, now)
+    return True
 
-    `label` is a category of the policy or "out_of_scope". Raises NotFoundError or BadMessageError.
+
+def give_to_team(
+    conn: Connection, services: Services, ref: str, actor: str, now: datetime, kind: str = "not_fixed"
+) -> bool:
+    """Hand a ticket that waits for its reporter to its team; False when it does not wait."""
+    row = existing(conn, ref)
+    if not tickets.set_status(conn, row.id, Status.OPEN, [Status.WAITING], answered_at=None):
+        return False
+    tickets.add_event(conn, row.id, now, kind, actor, {"article": row.article})
+    show(conn, services, row.id, now)
+    return True
+
+
+def rate(services: Services, ref: str, actor: str, rating: str, now: datetime) -> None:
+    """Keep how content the reporter is with a solved ticket; their last word counts.
+
+    Raises NotFoundError, BadMessageError for an unknown rating, ConflictError when it is not solved.
     """
-    if label not in services.policy.categories and label != "out_of_scope":
-        raise BadMessageError("label", f"unknown category {label!r}")
+    if rating not in RATINGS:
+        raise BadMessageError("rating", f"must be one of {', '.join(RATINGS)}")
 
     def work(conn: Connection) -> None:
         row = existing(conn, ref)
-        was = corrections.add_correction(conn, row.id, actor=actor, label=label, learn=learn, now=now)
-        add_audit(conn, services, Act(now, actor, "correct"), tickets.ref_of(row.id), {"was": was, "label": label})
+        if row.is_open:
+            raise ConflictError(f"{ref} is open")
+        tickets.add_event(conn, row.id, now, "rated", actor, {"rating": rating})
+        tickets.touch(conn, row.id)
+        show_answer(conn, services, row.id, now)
 
     services.transactions.write(work)

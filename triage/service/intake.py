@@ -17,8 +17,8 @@ from triage.decide import decide
 from triage.service import originals
 from triage.service.breaches import add_entry
 from triage.service.shared import Act, BadMessageError, NotFoundError, Services, add_audit, as_work
+from triage.store import decisions, outbox, people, tickets
 from triage.store import incidents as incident_rows
-from triage.store import outbox, people, tickets
 from triage.ticket import (
     LANGUAGES,
     MAX_TEXT,
@@ -81,9 +81,10 @@ def triage_ticket(services: Services, filed: tickets.Filed, now: datetime) -> De
         incident_id = _join_incident(conn, services, filed.ticket, decision, now)
         if incident_id and not decision.incident:
             decision = replace(decision, incident=_incident_name(incident_id))
-        if not tickets.record_decision(conn, filed.id, decision, incident_id, now):
-            return None
         told = notices.notices_for(filed.ticket, decision, services.policy, services.knowledge)
+        card = next((notice.key for notice in told if notice.kind in ("card", "security")), "")
+        if not decisions.record_decision(conn, filed.id, decision, incident_id, now, card):
+            return None
         outbox.enqueue(conn, [as_work(notice) for notice in told], now)
         add_audit(conn, services, Act(now, "triage", "decide"), filed.ticket.ref, _gist(decision))
         if decision.breach:
@@ -244,7 +245,7 @@ def summary(services: Services, ticket_id: int) -> dict[str, Any]:
     """
 
     def query(conn: Connection) -> tuple[Any, Any]:
-        return tickets.get(conn, ticket_id), tickets.last_decision(conn, ticket_id)
+        return tickets.get(conn, ticket_id), decisions.last_decision(conn, ticket_id)
 
     row, decision = services.transactions.read(query)
     if row is None:

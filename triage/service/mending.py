@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, Row
@@ -11,8 +11,9 @@ from sqlalchemy import Connection, Row
 from triage.notices import subject
 from triage.redact import mend as words
 from triage.service.shared import Act, BadMessageError, ConflictError, NotFoundError, Services, add_audit
+from triage.service.showing import tell
 from triage.store import mending, tickets
-from triage.ticket import Span, Status
+from triage.ticket import Notice, Span, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,10 @@ def mend(services: Services, ref: str, missed: str, kind: str, actor: str, now: 
             # A card shows the first line, cut: half of the words may stand at its end.
             return words.hide(told.replace(subject(row.text), subject(text)), missed, placeholder)
 
-        mending.change_everywhere(conn, row.id, change, lambda word: words.holds_part(word, missed))
+        shown = mending.change_everywhere(conn, row.id, change, lambda word: words.holds_part(word, missed))
+        for seen in shown:
+            key = f"{seen['key']}:mended:{row.version}"
+            tell(conn, [replace(Notice(**seen), key=key, replaces=seen["key"])], now)
         if where:
             mending.set_text(conn, row.id, text, spans)
             test = words.as_test(row.text, where, kind, random.SystemRandom())

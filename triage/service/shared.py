@@ -62,7 +62,9 @@ class Services:
 
 def as_work(notice: Notice) -> outbox.Work:
     """Return the outbox row that will deliver a notice: one lane per addressee keeps their order."""
-    return outbox.Work(key=notice.key, topic=NOTICE, lane=notice.to, payload=asdict(notice))
+    return outbox.Work(
+        key=notice.key, topic=NOTICE, lane=notice.to, payload=asdict(notice), replaces=notice.replaces or None
+    )
 
 
 @dataclass(frozen=True, slots=True)

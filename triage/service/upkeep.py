@@ -9,7 +9,7 @@ from functools import partial
 import structlog
 from sqlalchemy import Connection
 
-from triage import escalate, notices
+from triage import escalate, followups
 from triage.service.intake import triage_ticket
 from triage.service.retention import purge
 from triage.service.shared import NOTICE, Services, as_work
@@ -43,8 +43,14 @@ def deliver(services: Services, worker: str, clock: Callable[[], datetime], leas
     except Exception as failure:  # noqa: BLE001 - a failed delivery becomes a row to retry, never a dead worker
         _not_delivered(services, claim, clock(), type(failure).__name__)
     else:
-        services.transactions.write(lambda conn: outbox.finish(conn, claim, clock(), receipt))
+        services.transactions.write(partial(_delivered, claim=claim, now=clock(), receipt=receipt))
     return True
+
+
+def _delivered(conn: Connection, claim: outbox.Claim, now: datetime, receipt: str | None) -> None:
+    outbox.finish(conn, claim, now, receipt)
+    if receipt and (first := claim.payload.get("replaces")):
+        outbox.moved(conn, first, receipt)
 
 
 def _do(services: Services, claim: outbox.Claim) -> str | None:
@@ -102,7 +108,7 @@ def _climb(conn: Connection, services: Services, climb: escalate.Climb, now: dat
     if not tickets.set_escalated(conn, ticket.id, ticket.escalated, climb.step):
         return
     team = services.policy.teams[ticket.team].label.en
-    notice = notices.escalation(
+    notice = followups.escalation(
         tickets.ref_of(ticket.id),
         step=climb.step,
         channel=climb.channel,

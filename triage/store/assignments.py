@@ -15,3 +15,9 @@ def assign(conn: Connection, ticket_id: int, actor: str, now: datetime) -> bool:
     answered = func.coalesce(TicketRow.answered_at, now)
     values = {"assignee": actor, "answered_at": answered, "version": TicketRow.version + 1}
     return conn.execute(update(TicketRow).where(free).values(**values)).rowcount == 1
+
+
+def answered(conn: Connection, ticket_id: int, now: datetime) -> None:
+    """Note that a person has answered, if nobody had before."""
+    first = func.coalesce(TicketRow.answered_at, now)
+    conn.execute(update(TicketRow).where(TicketRow.id == ticket_id).values(answered_at=first))

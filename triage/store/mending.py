@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, false, insert, or_, select, update
 
 from triage.store.tables import BreachRow, DecisionRow, EventRow, IncidentRow, MissRow, OutboxRow, TicketRow
 from triage.store.tickets import ref_of
@@ -28,19 +28,26 @@ def set_text(conn: Connection, ticket_id: int, text: str, spans: Sequence[Span])
     conn.execute(update(TicketRow).where(TicketRow.id == ticket_id).values(**changed))
 
 
-def change_everywhere(conn: Connection, ticket_id: int, change: Change, holds_part: Callable[[str], bool]) -> None:
+def change_everywhere(
+    conn: Connection, ticket_id: int, change: Change, holds_part: Callable[[str], bool]
+) -> list[dict[str, Any]]:
     """Change all other words that came from a ticket: fields, timeline, decisions, notices, incident, breach entry.
 
     Of the words that a model weighed, one by one, those go of which `holds_part` is true.
+    Returns the changed notices that somebody can still see, as they read now.
     """
     weighed = select(DecisionRow.id, DecisionRow.words).where(DecisionRow.ticket_id == ticket_id)
     for decision_id, words in conn.execute(weighed).all():
         left = [pair for pair in words if not holds_part(pair[0])]
         conn.execute(update(DecisionRow).where(DecisionRow.id == decision_id).values(words=left))
-    ticket = conn.execute(select(TicketRow.incident_id).where(TicketRow.id == ticket_id)).one()
+    ticket = conn.execute(select(TicketRow.__table__).where(TicketRow.id == ticket_id)).one()
+    # An incident has its words from its first ticket, which may have been corrected out of it since.
+    named = (getattr(IncidentRow, name) == value for name in ("unit", "device") if (value := getattr(ticket, name)))
+    about = or_(false(), *named)
+    shown = []
     for table, mine, columns in (
         (TicketRow, TicketRow.id == ticket_id, ("unit", "device")),
-        (IncidentRow, IncidentRow.id == ticket.incident_id, ("unit", "device")),
+        (IncidentRow, or_(IncidentRow.id == ticket.incident_id, about), ("unit", "device")),
         (EventRow, EventRow.ticket_id == ticket_id, ("data",)),
         (DecisionRow, DecisionRow.ticket_id == ticket_id, ("reasons",)),
         (OutboxRow, OutboxRow.key.like(f"{ref_of(ticket_id)}:%"), ("payload",)),
@@ -51,6 +58,9 @@ def change_everywhere(conn: Connection, ticket_id: int, change: Change, holds_pa
             new = {name: _deep(change, row[name]) for name in columns}
             if any(new[name] != row[name] for name in columns):
                 conn.execute(update(table).where(table.__table__.c.id == row["id"]).values(**new))
+                if table is OutboxRow and row["receipt"] and not row["replaces"]:
+                    shown.append(new["payload"])
+    return shown
 
 
 def _deep(change: Change, value: Any) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from triage.store.dialect import insert_new
@@ -20,12 +20,16 @@ _BACKOFF_SECONDS = (2, 5, 15, 60, 300, 900, 3600)
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Something to do: `key` makes enqueueing it twice harmless, `lane` keeps its order."""
+    """Something to do: `key` makes enqueueing it twice harmless, `lane` keeps its order.
+
+    `replaces` is the key of earlier work whose result this one takes the place of.
+    """
 
     key: str
     topic: str
     lane: str
     payload: dict[str, Any]
+    replaces: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,22 @@ class Claim:
 
 
 def enqueue(conn: Connection, work: Sequence[Work], now: datetime) -> None:
-    """Store work, to be done once this transaction is committed; a known key is left alone."""
+    """Store work, to be done once this transaction is committed; a known key is left alone.
+
+    What waits to replace the same thing is dropped: only the newest state is worth showing.
+    """
     for item in work:
+        if item.replaces:
+            _drop_waiting(conn, item.replaces, now)
         row = {"key": item.key, "topic": item.topic, "lane": item.lane, "payload": item.payload}
-        fresh = {"created_at": now, "due": now, "pending": True, "attempts": 0}
+        fresh = {"created_at": now, "due": now, "pending": True, "attempts": 0, "replaces": item.replaces}
         conn.execute(insert_new(conn, OutboxRow, ["key"]).values(**row, **fresh))
+
+
+def _drop_waiting(conn: Connection, replaces: str, now: datetime) -> None:
+    waiting = and_(OutboxRow.pending, OutboxRow.replaces == replaces, OutboxRow.lease_until.is_(None))
+    done = {"pending": False, "done_at": now, "error": "a newer one took its place"}
+    conn.execute(update(OutboxRow).where(waiting).values(**done))
 
 
 def claim(conn: Connection, worker: str, now: datetime, lease: timedelta = LEASE) -> Claim | None:
@@ -89,6 +104,30 @@ def finish(conn: Connection, claim: Claim, now: datetime, receipt: str | None = 
 def receipt(conn: Connection, key: str) -> str | None:
     """Return what the other side called a delivered notice, such as a message's channel and time."""
     return conn.execute(select(OutboxRow.receipt).where(OutboxRow.key == key)).scalar()
+
+
+def moved(conn: Connection, key: str, receipt: str) -> None:
+    """Note where a notice stands now that another has taken its place."""
+    conn.execute(update(OutboxRow).where(OutboxRow.key == key).values(receipt=receipt))
+
+
+def ref_shown_as(conn: Connection, receipt: str) -> str | None:
+    """Return the ticket that a delivered notice is about, by what the other side calls it."""
+    payload = conn.execute(select(OutboxRow.payload).where(OutboxRow.receipt == receipt).limit(1)).scalar()
+    return payload["ref"] if payload else None
+
+
+def key_shown_as(conn: Connection, receipt: str) -> str | None:
+    """Return the key of the notice that first stood there."""
+    query = select(OutboxRow.key).where(OutboxRow.receipt == receipt).order_by(OutboxRow.id).limit(1)
+    return conn.execute(query).scalar()
+
+
+def dead(conn: Connection, limit: int = 200) -> Sequence[Row[Any]]:
+    """Return the dead letters, newest first."""
+    table = OutboxRow.__table__
+    gone = select(table).where(OutboxRow.dead_at.is_not(None)).order_by(OutboxRow.id.desc()).limit(limit)
+    return conn.execute(gone).all()
 
 
 def retry(conn: Connection, claim: Claim, now: datetime, error: str, after: float | None = None) -> bool:

@@ -77,7 +77,10 @@ class Base(DeclarativeBase):
 
 
 class TicketRow(Base):
-    """A stored message and where it stands now. `version` counts up with every write."""
+    """A stored message and where it stands now. `version` counts up with every write.
+
+    `card` is the key of the notice that its team sees, "" while no team was told of it.
+    """
 
     __tablename__ = "tickets"
     __table_args__ = (
@@ -121,6 +124,7 @@ class TicketRow(Base):
     answered_at: Mapped[datetime | None]
     escalated: Mapped[int]
     assignee: Mapped[str] = mapped_column(default="", server_default=sql("''"))
+    card: Mapped[str] = mapped_column(default="", server_default=sql("''"))
     resolved_at: Mapped[datetime | None]
     held: Mapped[bool] = mapped_column(default=False, server_default=false())
     words_gone_at: Mapped[datetime | None]
@@ -245,7 +249,8 @@ class OutboxRow(Base):
     """Work to be done outside a transaction: a notice to deliver or a job to run.
 
     `topic` says who does it; rows of one `lane` are done in order. A row is claimed
-    by a lease, so a dead worker's row comes back by itself.
+    by a lease, so a dead worker's row comes back by itself. `replaces` is the key of the
+    notice that this one takes the place of; `receipt` what the other side calls it.
     """
 
     __tablename__ = "outbox"
@@ -253,6 +258,8 @@ class OutboxRow(Base):
         UniqueConstraint("key"),
         Index("ix_outbox_due", "pending", "due", "id"),
         Index("ix_outbox_lane", "pending", "lane", "id"),
+        Index("ix_outbox_replaces", "pending", "replaces"),
+        Index("ix_outbox_receipt", "receipt"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
@@ -270,6 +277,7 @@ class OutboxRow(Base):
     dead_at: Mapped[datetime | None]
     error: Mapped[str | None]
     receipt: Mapped[str | None]
+    replaces: Mapped[str | None]
 
 
 class AuditRow(Base):
@@ -366,3 +374,12 @@ class ScheduleRow(Base):
 
     name: Mapped[str] = mapped_column(String, primary_key=True)
     due: Mapped[datetime]
+
+
+class MarkRow(Base):
+    """When something was last seen, such as a line to Slack or somebody's Home."""
+
+    __tablename__ = "marks"
+
+    name: Mapped[str] = mapped_column(String, primary_key=True)
+    at: Mapped[datetime]

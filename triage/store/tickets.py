@@ -1,8 +1,8 @@
-"""Owns tickets, their events, decisions and corrections; refuses to decide and to commit."""
+"""Owns tickets and their timeline; refuses to decide and to commit."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
 
 from triage.store.dialect import insert_new
-from triage.store.tables import DecisionRow, EventRow, TicketRow
-from triage.ticket import ClinicalImpact, Decision, Masked, Message, Route, Status, Ticket
+from triage.store.tables import EventRow, TicketRow
+from triage.ticket import ClinicalImpact, Masked, Message, Status, Ticket
 
 REF_PREFIX = "IT-"
 MAX_PAGE = 200
@@ -120,6 +120,7 @@ def _arrived(ticket_id: int, arrival: Arrival) -> Ticket:
         impact=message.impact,
         withheld=arrival.masked.failed,
         truncated=arrival.truncated,
+        hidden=_kinds(span.type for span in arrival.masked.spans),
     )
 
 
@@ -149,7 +150,12 @@ def to_ticket(row: Row[Any]) -> Ticket:
         impact=ClinicalImpact(**row.impact),
         withheld=row.withheld,
         truncated=row.truncated,
+        hidden=_kinds(kind for _, _, kind in row.spans),
     )
+
+
+def _kinds(found: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(found)))
 
 
 def get(conn: Connection, ticket_id: int) -> Row[Any] | None:
@@ -176,56 +182,6 @@ def _event(ticket_id: int, at: datetime, kind: str, actor: str, data: dict[str, 
 def events(conn: Connection, ticket_id: int) -> Sequence[Row[Any]]:
     """Return a ticket's timeline, oldest first."""
     return conn.execute(select(EventRow.__table__).where(EventRow.ticket_id == ticket_id).order_by(EventRow.id)).all()
-
-
-def record_decision(
-    conn: Connection, ticket_id: int, decision: Decision, incident_id: int | None, now: datetime
-) -> bool:
-    """Store a decision and move the ticket; False when the ticket was triaged already or a person has it."""
-    fresh = and_(TicketRow.id == ticket_id, TicketRow.status == Status.NEW.value)
-    moved = {
-        "status": (Status.WAITING if decision.route is Route.AUTO_RESOLVE else Status.OPEN).value,
-        "route": decision.route.value,
-        "category": decision.category,
-        "confidence": decision.confidence,
-        "priority": decision.priority.value,
-        "team": decision.team,
-        "action": decision.action,
-        "article": decision.article,
-        "restricted": decision.restricted,
-        "incident_id": incident_id,
-        "respond_by": decision.respond_by,
-        "resolve_by": decision.resolve_by,
-        "version": TicketRow.version + 1,
-    }
-    if conn.execute(update(TicketRow).where(fresh).values(**moved)).rowcount != 1:
-        return False
-    reasons = [[reason.code, reason.detail] for reason in decision.reasons]
-    conn.execute(
-        insert(DecisionRow).values(
-            ticket_id=ticket_id,
-            at=now,
-            route=decision.route.value,
-            category=decision.category,
-            confidence=decision.confidence,
-            priority=decision.priority.value,
-            team=decision.team,
-            top=[list(guess) for guess in decision.top],
-            reasons=reasons,
-            words=[list(word) for word in decision.words],
-            model_version=decision.model_version,
-            policy_hash=decision.policy_hash,
-        )
-    )
-    data = {"route": decision.route.value, "category": decision.category, "priority": decision.priority.value}
-    add_event(conn, ticket_id, now, "decided", "triage", data | {"team": decision.team, "reasons": reasons})
-    return True
-
-
-def last_decision(conn: Connection, ticket_id: int) -> Row[Any] | None:
-    """Return the newest decision about a ticket."""
-    mine = select(DecisionRow.__table__).where(DecisionRow.ticket_id == ticket_id)
-    return conn.execute(mine.order_by(DecisionRow.id.desc()).limit(1)).first()
 
 
 def untriaged(conn: Connection, before: datetime, limit: int = 100) -> Sequence[Row[Any]]:
@@ -301,3 +257,23 @@ def set_status(conn: Connection, ticket_id: int, status: Status, allowed: Sequen
     still_open = status not in (Status.RESOLVED, Status.CLOSED)
     values = {"status": status.value, "is_open": still_open, "version": TicketRow.version + 1, **more}
     return conn.execute(update(TicketRow).where(mine).values(**values)).rowcount == 1
+
+
+def set_card(conn: Connection, ticket_id: int, key: str) -> None:
+    """Note which notice is a ticket's card."""
+    conn.execute(update(TicketRow).where(TicketRow.id == ticket_id).values(card=key))
+
+
+def set_impact(conn: Connection, ticket_id: int, impact: dict[str, Any]) -> None:
+    """Note what the reporter says of those affected."""
+    conn.execute(update(TicketRow).where(TicketRow.id == ticket_id).values(impact=impact))
+
+
+def touch(conn: Connection, ticket_id: int) -> None:
+    """Count a change that no column shows."""
+    conn.execute(update(TicketRow).where(TicketRow.id == ticket_id).values(version=TicketRow.version + 1))
+
+
+def is_said(conn: Connection, ticket_id: int, said_as: str) -> bool:
+    """Tell whether words with this id of their sender's are in the timeline already."""
+    return any(event.data.get("said_as") == said_as for event in events(conn, ticket_id))
