@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
-import structlog
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode.websocket_client import SocketModeHandler
 from slack_bolt.adapter.wsgi import SlackRequestHandler
@@ -22,11 +20,9 @@ from triage.commit import Transactions
 from triage.policy import Policy
 from triage.settings import Settings
 
-log = structlog.get_logger()
-
 WORKERS = 20  # Bolt's own five starve acknowledgements
-PING = 5  # seconds
-SILENT = 15.0  # seconds without a pong after which a line counts as dead
+LINES = 2  # connections of one process; Slack allows ten for an app
+PING, PONG = 5, 3  # seconds between two pings, and until a missing pong makes a line count as dead
 PATH = "/slack/events"
 
 
@@ -44,7 +40,7 @@ def web_client(settings: Settings) -> WebClient:
 def notifier(settings: Settings, transactions: Transactions, policy: Policy) -> SlackNotifier:
     """Return the notifier that sends to Slack."""
     client = web_client(settings)
-    return SlackNotifier(client, Directory(client), transactions, policy)
+    return SlackNotifier(client, Directory(client), transactions, policy, settings.public_url)
 
 
 def build(settings: Settings, desk: Desk, executor: ThreadPoolExecutor) -> App:
@@ -70,42 +66,42 @@ def wsgi(app: App) -> Any:
     return SlackRequestHandler(app, path=PATH)
 
 
-class Line:
-    """A running Socket Mode connection that notices when it is dead."""
+class _Handler(SocketModeHandler):  # type: ignore[misc]  # the library says too little of its types
+    """Socket Mode that looks for pongs, and lets go of a replaced line within seconds instead of ten."""
 
     def __init__(self, app: App, app_token: str) -> None:
-        self._handler: Any = SocketModeHandler(app, app_token, ping_interval=PING)
-        self._stop = threading.Event()
-        self._watch = threading.Thread(target=self._watch_pongs, name="slack-line", daemon=True)
+        super().__init__(app, app_token, ping_interval=PING)
+        self._connect = self.client.connect
+        self.client.connect = self._connect_impatiently
+
+    def _connect_impatiently(self) -> None:
+        self._connect()
+        session = self.client.current_session
+        session.run_forever = partial(session.run_forever, ping_timeout=PONG)
+
+
+class Line:
+    """Several running Socket Mode connections: while Slack renews one, another takes the work."""
+
+    def __init__(self, app: App, app_token: str, lines: int = LINES) -> None:
+        self._handlers: list[Any] = [_Handler(app, app_token) for _ in range(lines)]
 
     def start(self) -> None:
         """Connect; returns at once."""
-        self._handler.connect()
-        self._watch.start()
+        for handler in self._handlers:
+            handler.connect()
 
     @property
     def is_up(self) -> bool:
         """Tell whether Slack can reach us now."""
-        return bool(self._handler.client.is_connected())
+        return any(handler.client.is_connected() for handler in self._handlers)
 
     def stop(self) -> None:
         """Leave, at once: the client's own close() takes ten seconds, and without it its threads would call again."""
-        self._stop.set()
-        client = self._handler.client
-        client.closed = True
-        client.auto_reconnect_enabled = client.default_auto_reconnect_enabled = False
-        for runner in (client.current_app_monitor, client.current_session_runner, client.message_processor):
-            runner.event.set()
-        client.disconnect()
-        self._watch.join(timeout=5)
-
-    def _watch_pongs(self) -> None:
-        """Close a socket whose pongs stopped: the client then connects again by itself."""
-        current, since = None, 0.0
-        while not self._stop.wait(1):
-            line: Any = self._handler.client.current_session
-            if line is not current:
-                current, since = line, time.time()
-            if line is not None and line.sock is not None and time.time() - max(since, line.last_pong_tm) > SILENT:
-                log.warning("slack_line_silent", seconds=SILENT)
-                line.close()
+        for handler in self._handlers:
+            client = handler.client
+            client.closed = True
+            client.auto_reconnect_enabled = client.default_auto_reconnect_enabled = False
+            for runner in (client.current_app_monitor, client.current_session_runner, client.message_processor):
+                runner.event.set()
+            client.disconnect()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from bot.text import plain
@@ -10,19 +11,21 @@ from triage.ticket import ClinicalImpact, Message
 CHANNEL = "slack"
 _NEW = (None, "file_share", "thread_broadcast")  # the subtypes that are somebody's new words
 _YES, _NO = "yes", "no"
+_EMOJI = re.compile(r":[\w+'-]+:")
 
 
 def is_request(event: dict[str, Any]) -> bool:
-    """Tell whether an event is a person's new request: a direct message or a mention that opens no old thread.
+    """Tell whether an event is a person's new request: a direct message, or a mention.
 
-    Bots, edits, deletions and replies in threads are none.
+    Bots, edits, deletions and replies in threads are none; a mention in a thread is one,
+    unless the thread is a ticket's already.
     """
     if event.get("bot_id") or not event.get("user") or event.get("subtype") not in _NEW:
         return False
-    if event.get("thread_ts") not in (None, event.get("ts")):
-        return False
+    if event.get("type") == "app_mention":
+        return True
     direct = event.get("type") == "message" and event.get("channel_type") == "im"
-    return direct or event.get("type") == "app_mention"
+    return direct and event.get("thread_ts") in (None, event.get("ts"))
 
 
 def is_reply(event: dict[str, Any]) -> bool:
@@ -37,12 +40,44 @@ def from_event(event: dict[str, Any], requester: str) -> Message:
     text = plain(event.get("text") or "").strip()
     if names:
         text = f"{text}\n[{', '.join(names)}]".strip()
-    return Message(text, CHANNEL, place_of(event["channel"], event["ts"]), requester)
+    thread = event.get("thread_ts") or ""
+    place = place_of(event["channel"], event["ts"], "" if thread == event["ts"] else thread)
+    return Message(text, CHANNEL, place, requester)
 
 
-def place_of(channel: str, ts: str) -> str:
-    """Return the id of a message within Slack, under which its ticket is unique."""
-    return f"{channel}:{ts}"
+def says_nothing(text: str) -> bool:
+    """Tell whether a text has no word to go by, such as one emoji."""
+    return not any(sign.isalnum() for sign in _EMOJI.sub("", text))
+
+
+def place_of(channel: str, ts: str, thread: str = "") -> str:
+    """Return the id of a message within Slack, under which its ticket is unique; `thread` when it is a reply."""
+    return f"{channel}:{ts}:{thread}" if thread else f"{channel}:{ts}"
+
+
+def is_place(external_id: str) -> bool:
+    """Tell whether an id is a message's, not a command's or a form's."""
+    return external_id[:1] in ("C", "D", "G") and ":" in external_id
+
+
+def channel_and_thread(place: str) -> tuple[str, str]:
+    """Return where a message stands and the thread that answers to it go to."""
+    channel, ts, *thread = place.split(":")
+    return channel, thread[0] if thread else ts
+
+
+def is_change(event: dict[str, Any]) -> bool:
+    """Tell whether an event says that a person changed their own words."""
+    inner = event.get("message") or {}
+    changed = event.get("type") == "message" and event.get("subtype") == "message_changed"
+    return bool(changed and inner.get("edited") and inner.get("user") and not inner.get("bot_id"))
+
+
+def is_deletion(event: dict[str, Any]) -> bool:
+    """Tell whether an event says that a person deleted their own words."""
+    inner = event.get("previous_message") or {}
+    deleted = event.get("type") == "message" and event.get("subtype") == "message_deleted"
+    return bool(deleted and inner.get("user") and not inner.get("bot_id"))
 
 
 def from_command(body: dict[str, Any], requester: str) -> Message:
@@ -69,6 +104,11 @@ def typed(values: dict[str, Any], block: str) -> str:
     for element in values.get(block, {}).values():
         return (element.get("value") or "").strip()
     return ""
+
+
+def is_ticked(values: dict[str, Any], block: str) -> bool:
+    """Tell whether a box of a form was ticked."""
+    return any(element.get("selected_options") for element in values.get(block, {}).values())
 
 
 def _chosen(values: dict[str, Any], block: str) -> bool | None:

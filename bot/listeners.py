@@ -1,80 +1,178 @@
-"""Owns what happens when somebody writes, fills a form or clicks; refuses to acknowledge what is not committed."""
+"""Owns what happens when somebody writes to the bot; refuses to acknowledge what is not committed."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import structlog
-from slack_bolt import App
+from slack_bolt import App, BoltResponse
 
-from bot import blocks, inbound
-from bot.directory import Directory, Person
-from bot.text import escape, plain
+from bot import clicks, forms, home, inbound
+from bot.desk import UNREACHABLE, Desk
+from bot.directory import Person
 from bot.words import say
 from triage import service
-from triage.notices import subject
-from triage.roles import may
-from triage.store import people, tickets
-from triage.ticket import Message
+from triage.store import marks, outbox, tickets
 
 log = structlog.get_logger()
 
-HOME_TICKETS = 40
-NEW = "ticket_new"  # the button on Home
-_FILED = "filed"  # where the middleware leaves a new ticket for the listener
+__all__ = ["Desk", "register"]
 
-
-@dataclass(frozen=True)
-class Desk:
-    """What the listeners work with."""
-
-    services: service.Services
-    directory: Directory
-    clock: Callable[[], datetime]
+RECENT = timedelta(days=3)  # "still broken" beside any thread means the person's newest ticket of these days
+_FILED, _EMPTY = "filed", "empty"  # where the middleware leaves what the listener has to do
 
 
 def register(app: App, desk: Desk) -> None:
     """Connect every listener; the last one acknowledges whatever else is subscribed to."""
+    app.middleware(partial(_own_workspace, desk))
     app.middleware(partial(_store_first, desk))
-    app.command("/it")(ack=partial(_command, desk), lazy=[_open_form])
-    for callback in ("new_ticket", "file_ticket"):
-        app.shortcut(callback)(_shortcut)
-    app.view("ticket_form")(partial(_form, desk))
-    app.view("resolve_form")(partial(_resolve_form, desk))
-    for action, handle in _ACTIONS.items():
-        app.action(action)(partial(handle, desk))
-    app.action(NEW)(_new)
+    forms.register(app, desk)
+    clicks.register(app, desk)
     app.event("app_home_opened")(partial(_home, desk))
     app.event(re.compile(".*"))(partial(_event, desk))
 
 
-def _home(desk: Desk, event: dict[str, Any], client: Any) -> None:
-    """Show somebody their own tickets whenever they open the app's Home."""
-    if event.get("tab") != "home":
-        return
+def _own_workspace(
+    desk: Desk,
+    body: dict[str, Any],
+    context: Any,
+    next: Callable[[], Any],  # noqa: A002 - Bolt gives it by this name
+) -> BoltResponse | None:
+    """Let through what comes from the workspace the app is installed in, and from this app, alone."""
+    team = body.get("team_id") or (body.get("team") or {}).get("id")
+    ours = getattr(context.authorize_result, "team_id", None)
+    app_id = body.get("api_app_id")
+    if (team and ours and team != ours) or (app_id and desk.app_id and app_id != desk.app_id):
+        log.warning("not_our_workspace", team=team, app=app_id)
+        return BoltResponse(status=200, body="")
+    next()
+    return None
+
+
+def _store_first(
+    desk: Desk,
+    body: dict[str, Any],
+    context: dict[str, Any],
+    next: Callable[[], Any],  # noqa: A002 - as above
+) -> None:
+    """File a request before Bolt acknowledges its event: an exception here makes Slack deliver it again."""
+    event = body.get("event") or {}
+    if body.get("type") == "event_callback" and event.get("type") in ("message", "app_mention"):
+        context[_FILED], context[_EMPTY] = take(desk, event)
+    next()
+
+
+def take(desk: Desk, event: dict[str, Any]) -> tuple[tickets.Filed | None, bool]:
+    """Store what an event says; returns the ticket it became, and whether it had no word to go by.
+
+    The same event again does nothing more. Raises whatever kept it from being stored.
+    """
+    if inbound.is_request(event):
+        return _request(desk, event)
+    if inbound.is_reply(event):
+        _hear(desk, event, event["thread_ts"])
+    elif inbound.is_change(event):
+        _amended(desk, event)
+    elif inbound.is_deletion(event):
+        _withdrawn(desk, event)
+    return None, False
+
+
+def _request(desk: Desk, event: dict[str, Any]) -> tuple[tickets.Filed | None, bool]:
+    thread = event.get("thread_ts") or event["ts"]
+    if thread != event["ts"] and _shown_in(desk, inbound.place_of(event["channel"], thread)):
+        return None, False  # the thread is a ticket's: the same words come as its reply
     person = desk.directory.person(event["user"])
-    mine = partial(tickets.page, filters={"requester": person.email}, see_restricted=True, limit=HOME_TICKETS)
+    message = inbound.from_event(event, person.email)
+    if inbound.says_nothing(message.raw_text):
+        return None, True
+    if service.is_follow_up(message.raw_text) and (ref := _newest(desk, person)):
+        said_as = inbound.place_of(event["channel"], event["ts"])
+        service.hear(desk.services, ref, person.email, message.raw_text, said_as, desk.clock())
+        return None, False
+    return service.file_ticket(desk.services, message, desk.clock()), False
+
+
+def _newest(desk: Desk, person: Person) -> str | None:
+    """Return somebody's newest ticket of these days, which "still broken" without a thread is about."""
+    mine = partial(tickets.page, filters={"requester": person.email}, see_restricted=True, limit=1)
     rows = desk.services.transactions.read(mine).rows
-    opened = [_shown(desk, row, person.language) for row in rows if row.is_open]
-    solved = [_shown(desk, row, person.language) for row in rows if not row.is_open][:5]
-    client.views_publish(user_id=person.id, view=blocks.home(opened, solved, person.language))
+    return tickets.ref_of(rows[0].id) if rows and desk.clock() - rows[0].received_at < RECENT else None
 
 
-def _shown(desk: Desk, row: Any, language: str) -> dict[str, str]:
-    by = row.respond_by.astimezone(desk.services.policy.zone).strftime("%Y-%m-%d %H:%M") if row.respond_by else "?"
-    state = say(f"state_{row.status}", language, by=by) if row.is_open else ""
-    return {"ref": tickets.ref_of(row.id), "subject": subject(row.text), "state": state}
+def _shown_in(desk: Desk, place: str) -> tuple[str, bool] | None:
+    """Return the ticket whose thread this is, and whether it is its team's thread; None for other people's talk."""
+
+    def look(conn: Any) -> tuple[str, bool] | None:
+        if ref := tickets.ref_said_as(conn, inbound.CHANNEL, place):
+            return ref, False
+        notice = outbox.shown_as(conn, place)
+        return (notice["ref"], notice["to"].startswith("channel:")) if notice else None
+
+    return desk.services.transactions.read(look)
 
 
-def _new(ack: Any, body: dict[str, Any], client: Any) -> None:
-    """Open the form from Home."""
-    ack()
-    client.views_open(trigger_id=body["trigger_id"], view=blocks.form("en"))
+def _hear(desk: Desk, event: dict[str, Any], thread: str) -> None:
+    """Keep a reply in a ticket's own thread, as whose it is; in any other thread nobody spoke to us."""
+    found = _shown_in(desk, inbound.place_of(event["channel"], thread))
+    text = inbound.from_event(event, "").raw_text
+    if found is None or not text:
+        return
+    ref, of_team = found
+    row, person = desk.ticket(ref), desk.directory.person(event["user"])
+    said_as, now = inbound.place_of(event["channel"], event["ts"]), desk.clock()
+    if row is not None and row.requester == person.email and not of_team:
+        service.hear(desk.services, ref, person.email, text, said_as, now)
+    elif desk.may_work(person, row):
+        _heard_from_staff(desk, ref, person, text, said_as, of_team=of_team)
+
+
+def _heard_from_staff(desk: Desk, ref: str, person: Person, text: str, said_as: str, *, of_team: bool) -> None:
+    """Keep what a colleague writes: under the team's card for IT alone, under the reporter's message an answer."""
+    kept = text[: service.LONGEST_NOTE]
+    try:
+        if of_team:
+            service.add_note(desk.services, ref, person.email, kept, desk.clock(), said_as=said_as)
+        else:
+            service.reply(desk.services, ref, person.email, kept, desk.clock(), said_as=said_as)
+    except service.ConflictError:  # the reporter has read it where it stands; a closed ticket needs no answer
+        log.info("said_after_the_end", ref=ref)
+
+
+def _amended(desk: Desk, event: dict[str, Any]) -> None:
+    """Take it that a reporter changed what they wrote."""
+    channel, inner = event["channel"], event["message"]
+    old, new = (_words_of(channel, one) for one in (event.get("previous_message") or {}, inner))
+    if old != new and (found := _own(desk, channel, inner)):
+        said_as = f"{inbound.place_of(channel, inner['ts'])}:{inner['edited']['ts']}"
+        ref, person = found
+        service.amend(desk.services, ref, person.email, old, new, said_as, desk.clock())
+
+
+def _words_of(channel: str, message: dict[str, Any]) -> str:
+    return inbound.from_event({"ts": "0"} | message | {"channel": channel}, "").raw_text
+
+
+def _withdrawn(desk: Desk, event: dict[str, Any]) -> None:
+    inner = event["previous_message"]
+    if found := _own(desk, event["channel"], inner):
+        ref, person = found
+        said_as = f"{inbound.place_of(event['channel'], inner['ts'])}:deleted"
+        service.withdraw(desk.services, ref, person.email, said_as, desk.clock())
+
+
+def _own(desk: Desk, channel: str, inner: dict[str, Any]) -> tuple[str, Person] | None:
+    """Return the ticket that a reporter's own message belongs to, and who they are."""
+    thread = inner.get("thread_ts") or inner["ts"]
+    found = _shown_in(desk, inbound.place_of(channel, thread))
+    if found is None or found[1]:
+        return None
+    person, row = desk.directory.person(inner["user"]), desk.ticket(found[0])
+    return (found[0], person) if row is not None and row.requester == person.email else None
 
 
 def _event(desk: Desk, context: dict[str, Any], event: dict[str, Any], client: Any) -> None:
@@ -83,252 +181,25 @@ def _event(desk: Desk, context: dict[str, Any], event: dict[str, Any], client: A
     Should this never run, the sweep decides it later.
     """
     filed: tickets.Filed | None = context.get(_FILED)
-    if filed is None or filed.triaged:
+    if filed is not None and not filed.triaged:
+        service.triage_ticket(desk.services, filed, desk.clock())
+    if context.get(_EMPTY):
+        _ask_for_words(desk, event, client)
+
+
+def _ask_for_words(desk: Desk, event: dict[str, Any], client: Any) -> None:
+    body = {"channel": {"id": event["channel"]}, "user": {"id": event["user"]}}
+    desk.whisper(client, body, say("say_more", desk.language(body)))
+
+
+def _home(desk: Desk, event: dict[str, Any], client: Any) -> None:
+    """Show somebody their own tickets whenever they open the app's Home, and after each change from then on."""
+    if event.get("tab") != "home":
         return
-    service.triage_ticket(desk.services, filed, desk.clock())
-    row = desk.services.transactions.read(lambda conn: tickets.get(conn, filed.id))
-    if row is not None and row.spans and filed.created:
-        language = desk.directory.person(event["user"]).language
-        kinds = ", ".join(sorted({kind for _, _, kind in row.spans}))
-        text = say("masked", language, kinds=kinds)
-        client.chat_postEphemeral(channel=event["channel"], user=event["user"], text=text)
-
-
-def _store_first(
-    desk: Desk,
-    body: dict[str, Any],
-    context: dict[str, Any],
-    next: Callable[[], Any],  # noqa: A002 - Bolt gives it by this name
-) -> None:
-    """File a request before Bolt acknowledges its event: an exception here makes Slack deliver it again."""
-    event = body.get("event") or {}
-    if body.get("type") == "event_callback" and inbound.is_request(event):
-        person = desk.directory.person(event["user"])
-        message = inbound.from_event(event, person.email)
-        if message.raw_text:
-            context[_FILED] = service.file_ticket(desk.services, message, desk.clock())
-    elif body.get("type") == "event_callback" and inbound.is_reply(event):
-        _hear(desk, event)
-    next()
-
-
-def _hear(desk: Desk, event: dict[str, Any]) -> None:
-    """Keep a reply in a ticket's own thread; in any other thread nobody spoke to us."""
-    thread = inbound.place_of(event["channel"], event["thread_ts"])
-    find = partial(tickets.ref_said_as, channel=inbound.CHANNEL, external_id=thread)
-    ref, text = desk.services.transactions.read(find), inbound.from_event(event, "").raw_text
-    if ref is None or not text:
-        return
-    person = desk.directory.person(event["user"])
-    if _ticket(desk, ref).requester == person.email:  # in a shared channel others talk under it too
-        said_as = inbound.place_of(event["channel"], event["ts"])
-        service.hear(desk.services, ref, person.email, text, said_as, desk.clock())
-
-
-def file(desk: Desk, message: Message) -> str:
-    """File a message and return the ticket's reference."""
-    return service.receive(desk.services, message, desk.clock()).ticket.ref
-
-
-def _command(desk: Desk, ack: Any, body: dict[str, Any]) -> None:
-    """Acknowledge `/it TEXT` only once the ticket is committed; `/it` alone opens the form."""
-    if not (body.get("text") or "").strip():
-        ack()
-        return
-    language = "en"
+    person, services = desk.directory.person(event["user"]), desk.services
+    view = home.draw(services.transactions, services.policy, person.email, person.language)
     try:
-        person = desk.directory.person(body["user_id"])
-        language = person.language
-        ref = file(desk, inbound.from_command(body, person.email))
-    except Exception as error:  # noqa: BLE001 - nobody retries a command: say it in words
-        log.error("intake_failed", error=type(error).__name__)
-        ack(say("not_saved", language))
-        return
-    ack(say("filed", language, ref=ref))
-
-
-def _open_form(body: dict[str, Any], client: Any) -> None:
-    if not (body.get("text") or "").strip():
-        client.views_open(trigger_id=body["trigger_id"], view=blocks.form("en"))
-
-
-def _shortcut(ack: Any, shortcut: dict[str, Any], client: Any) -> None:
-    """Open the form; over a message, with its words in it."""
-    ack()
-    text = plain((shortcut.get("message") or {}).get("text") or "")
-    client.views_open(trigger_id=shortcut["trigger_id"], view=blocks.form("en", text))
-
-
-def _form(desk: Desk, ack: Any, view: dict[str, Any], body: dict[str, Any]) -> None:
-    """File a submitted form; when that fails it stays open and nothing typed is lost."""
-    language = "en"
-    try:
-        person = desk.directory.person(body["user"]["id"])
-        language = person.language
-        message = inbound.from_form(view, person.email)
-        if not message.raw_text:
-            ack(response_action="errors", errors={"what": say("empty", language)})
-            return
-        file(desk, message)
-    except service.BadMessageError as error:
-        ack(response_action="errors", errors={_block_of(error.field): error.reason})
-        return
-    except Exception as error:  # noqa: BLE001 - as above
-        log.error("intake_failed", error=type(error).__name__)
-        ack(response_action="errors", errors={"what": say("not_saved", language)})
-        return
-    ack()
-
-
-def _block_of(field: str) -> str:
-    return {"unit": "where", "device": "device"}.get(field, "what")
-
-
-# --- buttons --------------------------------------------------------------------------
-
-
-def _person(desk: Desk, body: dict[str, Any]) -> Person:
-    return desk.directory.person(body["user"]["id"])
-
-
-def _tell(body: dict[str, Any], client: Any, text: str) -> None:
-    """Say something to the one who clicked, where they clicked."""
-    channel = (body.get("channel") or {}).get("id")
-    if channel:
-        client.chat_postEphemeral(channel=channel, user=body["user"]["id"], text=escape(text))
-
-
-def _ticket(desk: Desk, ref: str) -> Any:
-    ticket_id = tickets.id_of(ref)
-    return desk.services.transactions.read(lambda conn: tickets.get(conn, ticket_id)) if ticket_id else None
-
-
-def _may_work(desk: Desk, person: Person, ref: str) -> bool:
-    """Tell whether somebody may work on a ticket: the same permissions as everywhere."""
-    account = desk.services.transactions.read(lambda conn: people.user(conn, person.email))
-    row = _ticket(desk, ref)
-    if account is None or row is None or not may(account.role, "tickets:work"):
-        return False
-    return not row.restricted or may(account.role, "security:read")
-
-
-def _reporter_says(
-    desk: Desk, body: dict[str, Any], client: Any, name: str, act: Callable[[str, Person], None]
-) -> None:
-    """Do what a reporter's click means, if it is theirs to say, and put the outcome in the buttons' place."""
-    ref, person = body["actions"][0]["value"], _person(desk, body)
-    row = _ticket(desk, ref)
-    if row is None or row.requester != person.email:
-        _tell(body, client, say("not_allowed", person.language, ref=ref))
-        return
-    try:
-        act(ref, person)
-    except service.ConflictError as error:
-        _tell(body, client, say("too_late", person.language, why=str(error)))
-        return
-    _replace(body, client, say(name, person.language, ref=ref))
-
-
-def _staff_says(desk: Desk, body: dict[str, Any], client: Any, ref: str, act: Callable[[Person], str]) -> None:
-    """Do what a colleague's click means, if their role may, and write the outcome on the card."""
-    person = _person(desk, body)
-    if not _may_work(desk, person, ref):
-        _tell(body, client, say("not_allowed", person.language, ref=ref))
-        return
-    try:
-        outcome = act(person)
-    except (service.ConflictError, service.BadMessageError) as error:
-        _tell(body, client, say("too_late", person.language, why=str(error)))
-        return
-    _replace(body, client, outcome, keep_buttons=True)
-
-
-def _replace(body: dict[str, Any], client: Any, text: str, *, keep_buttons: bool = False) -> None:
-    """Write the outcome under a message: always with blocks, or the old buttons would stay on the screen."""
-    message, channel = body.get("message"), (body.get("channel") or {}).get("id")
-    if not message or not channel:
-        return
-    old = [block for block in message.get("blocks", []) if keep_buttons or block["type"] != "actions"]
-    said = {"type": "context", "elements": [{"type": "mrkdwn", "text": escape(text)}]}
-    client.chat_update(channel=channel, ts=message["ts"], text=escape(text), blocks=[*old, said][-50:])
-
-
-def _fixed(desk: Desk, ack: Any, body: dict[str, Any], client: Any) -> None:
-    ack()
-    settle = partial(_settle, desk, fixed=True)
-    _reporter_says(desk, body, client, "fixed", settle)
-
-
-def _not_fixed(desk: Desk, ack: Any, body: dict[str, Any], client: Any) -> None:
-    ack()
-    settle = partial(_settle, desk, fixed=False)
-    _reporter_says(desk, body, client, "not_fixed", settle)
-
-
-def _settle(desk: Desk, ref: str, person: Person, *, fixed: bool) -> None:
-    service.settle(desk.services, ref, person.email, desk.clock(), fixed=fixed)
-
-
-def _reopen(desk: Desk, ack: Any, body: dict[str, Any], client: Any) -> None:
-    ack()
-
-    def act(ref: str, person: Person) -> None:
-        service.reopen(desk.services, ref, person.email, desk.clock())
-
-    _reporter_says(desk, body, client, "reopened", act)
-
-
-def _claim(desk: Desk, ack: Any, body: dict[str, Any], client: Any) -> None:
-    ack()
-    ref = body["actions"][0]["value"]
-
-    def act(person: Person) -> str:
-        service.claim(desk.services, ref, person.email, desk.clock())
-        return say("claimed", who=person.email, ref=ref)
-
-    _staff_says(desk, body, client, ref, act)
-
-
-def _correct(desk: Desk, ack: Any, body: dict[str, Any], client: Any) -> None:
-    ack()
-    ref, _, slug = body["actions"][0]["selected_option"]["value"].partition("|")
-
-    def act(person: Person) -> str:
-        service.correct(desk.services, ref, slug, person.email, desk.clock())
-        return say("corrected", ref=ref, category=desk.services.policy.categories[slug].label.en)
-
-    _staff_says(desk, body, client, ref, act)
-
-
-def _resolve(desk: Desk, ack: Any, body: dict[str, Any], client: Any) -> None:
-    """Ask what was done."""
-    ack()
-    ref, person = body["actions"][0]["value"], _person(desk, body)
-    if not _may_work(desk, person, ref):
-        _tell(body, client, say("not_allowed", person.language, ref=ref))
-        return
-    client.views_open(trigger_id=body["trigger_id"], view=blocks.note_form(ref))
-
-
-def _resolve_form(desk: Desk, ack: Any, view: dict[str, Any], body: dict[str, Any]) -> None:
-    ref, person = view["private_metadata"], _person(desk, body)
-    note = inbound.typed(view["state"]["values"], "note")
-    if not _may_work(desk, person, ref):
-        ack(response_action="errors", errors={"note": say("not_allowed", person.language, ref=ref)})
-        return
-    try:
-        service.resolve(desk.services, ref, person.email, note, desk.clock())
-    except (service.ConflictError, service.BadMessageError) as error:
-        ack(response_action="errors", errors={"note": str(error)})
-        return
-    ack()
-
-
-_ACTIONS: dict[str, Callable[..., None]] = {
-    "ticket_fixed": _fixed,
-    "ticket_not_fixed": _not_fixed,
-    "ticket_reopen": _reopen,
-    "ticket_claim": _claim,
-    "ticket_correct": _correct,
-    "ticket_resolve": _resolve,
-}
+        client.views_publish(user_id=person.id, view=view)
+    except UNREACHABLE as error:
+        log.warning("home_not_shown", error=type(error).__name__)
+    services.transactions.write(lambda conn: marks.seen(conn, f"home:{person.email}", desk.clock()))

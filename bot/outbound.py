@@ -5,27 +5,34 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from http.client import HTTPException
 from typing import Any
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from bot import blocks, inbound
+from bot import blocks, home, inbound
 from bot.directory import Directory
 from bot.text import cut, escape
+from bot.words import say
 from triage.commit import Transactions
 from triage.policy import Policy
-from triage.store import tickets
-from triage.ticket import DeliveryError, Notice, Status
+from triage.service import RATINGS
+from triage.store import outbox, tickets
+from triage.ticket import DeliveryError, Notice, Priority, Route, Status
 
 PACE = 1.0  # seconds between two messages to one channel: what Slack allows for long
 TEXT = 3000  # characters of the plain words beside the blocks, which phones and screen readers show
 HISTORY = 50  # messages looked through for one that may have arrived
 EVENT = "triage_notice"
+_BROADCAST = {"reopened", "raised"}  # under a card, and seen in the channel all the same
+_RATINGS = tuple(f"rate_{rating}" for rating in RATINGS)
+# The buttons that make a ticket more pressing, and the answer that each one gives.
+_IMPACT = {"affects_care": "affects_care", "no_other_device": "other_device", "whole_unit": "whole_unit"}
 _MAYBE_DONE = {"fatal_error", "internal_error", "service_unavailable"}
 _NO_THREAD = {"thread_not_found", "cannot_reply_to_message", "message_not_found"}
+_NOT_THERE = {"message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found", "is_archived"}
 
 
 class SlackNotifier:
@@ -33,21 +40,38 @@ class SlackNotifier:
 
     A message carries the notice's key in its metadata. When an earlier try may have
     arrived, the channel is looked through for that key before anything is sent again.
+    What stands on a card is drawn from what is stored at that moment.
     """
 
-    def __init__(self, client: WebClient, directory: Directory, transactions: Transactions, policy: Policy) -> None:
+    def __init__(
+        self, client: WebClient, directory: Directory, transactions: Transactions, policy: Policy, url: str
+    ) -> None:
         self._client = client
         self._directory = directory
         self._transactions = transactions
         self._policy = policy
+        self._choices = blocks.Choices(
+            {slug: category.label.en for slug, category in policy.categories.items()}
+            | {"out_of_scope": say("not_for_it")},
+            {slug: team.label.en for slug, team in policy.teams.items()},
+            url,
+        )
         self._lock = threading.Lock()
         self._sent_at: dict[str, float] = {}
 
     def send(self, notice: Notice, *, again: bool = False) -> str | None:
         """Send one notice; returns "channel:ts" of the message. Raises DeliveryError."""
         try:
-            row = self._row(notice)
+            if notice.kind == "home":
+                self._publish(notice.to.partition(":")[2])
+                return None
+            row, place = self._stored(notice)
+            if place and (shown := self._replace(place, notice, row)):
+                return shown
             channel, thread = self._place(notice, row)
+            if notice.kind == "masked" and channel[:1] != "D":
+                self._whisper(channel, notice)
+                return None
             if again and (ts := self._arrived(channel, thread, notice.key)):
                 return inbound.place_of(channel, ts)
             self._wait_for_turn(channel)
@@ -55,25 +79,52 @@ class SlackNotifier:
         except SlackApiError as error:
             raise _as_failure(error) from None
         except KeyError as error:
-            raise DeliveryError(f"the bot sees no channel {error}", permanent=True) from None
+            raise DeliveryError(f"the bot sees no channel {error}: invite it", permanent=True) from None
         except (OSError, HTTPException) as error:
             raise DeliveryError(f"Slack cannot be reached: {type(error).__name__}") from None
 
-    def _row(self, notice: Notice) -> Any:
+    def _stored(self, notice: Notice) -> tuple[Any, str | None]:
+        """Return the ticket's row, and where the notice that this one replaces stands."""
         ticket_id = tickets.id_of(notice.ref)
-        if ticket_id is None:
+
+        def look(conn: Any) -> tuple[Any, str | None]:
+            row = tickets.get(conn, ticket_id) if ticket_id is not None else None
+            return row, outbox.receipt(conn, notice.replaces) if notice.replaces else None
+
+        return self._transactions.read(look)
+
+    def _publish(self, email: str) -> None:
+        user = self._directory.user_of(email)
+        language = self._directory.person(user).language
+        self._client.views_publish(user_id=user, view=home.draw(self._transactions, self._policy, email, language))
+
+    def _replace(self, place: str, notice: Notice, row: Any) -> str | None:
+        """Change a message in place: always with blocks, or the old buttons would stay. None when it is gone."""
+        channel, ts = inbound.channel_and_thread(place)
+        try:
+            self._client.chat_update(
+                channel=channel, ts=ts, text=cut(escape(notice.text), TEXT), blocks=self._blocks(notice, row)
+            )
+        except SlackApiError as error:
+            if error.response["error"] not in _NOT_THERE:
+                raise
             return None
-        return self._transactions.read(lambda conn: tickets.get(conn, ticket_id))
+        return place
+
+    def _whisper(self, channel: str, notice: Notice) -> None:
+        user = self._directory.user_of(notice.to.partition(":")[2])
+        self._client.chat_postEphemeral(channel=channel, user=user, text=escape(notice.text))
 
     def _place(self, notice: Notice, row: Any) -> tuple[str, str | None]:
         """Return channel and thread: a reporter is answered under their own message, where there is one."""
         kind, _, name = notice.to.partition(":")
         if kind == "channel":
-            return self._directory.channel(name), None
-        if row is not None and row.channel == inbound.CHANNEL:
-            channel, _, ts = row.external_id.partition(":")
-            if ts and channel[:1] in "CDG":
-                return channel, ts
+            channel = self._directory.channel(name)
+            card = self._transactions.read(lambda conn: outbox.receipt(conn, notice.under)) if notice.under else None
+            at, thread = inbound.channel_and_thread(card) if card else ("", "")
+            return channel, thread if at == channel else None  # the card may stand in another team's channel
+        if row is not None and row.channel == inbound.CHANNEL and inbound.is_place(row.external_id):
+            return inbound.channel_and_thread(row.external_id)
         return self._directory.direct(self._directory.user_of(name)), None
 
     def _post(self, channel: str, thread: str | None, notice: Notice, row: Any) -> str:
@@ -81,6 +132,7 @@ class SlackNotifier:
             answer = self._client.chat_postMessage(
                 channel=channel,
                 thread_ts=under,
+                reply_broadcast=True if under and notice.kind in _BROADCAST else None,
                 text=cut(escape(notice.text), TEXT),
                 blocks=self._blocks(notice, row),
                 unfurl_links=False,
@@ -97,15 +149,32 @@ class SlackNotifier:
             return post(None)  # the message was deleted: the answer stands by itself
 
     def _blocks(self, notice: Notice, row: Any) -> list[blocks.Block]:
-        if notice.kind in ("card", "security"):
-            labels = {slug: category.label.en for slug, category in self._policy.categories.items()}
-            return blocks.card(notice.text, notice.ref, labels)
-        buttons: tuple[str, ...] = ()
-        if notice.kind == "answer" and row is not None and row.status == Status.WAITING:
-            buttons = ("fixed", "not_fixed")
-        if notice.kind == "resolved":
-            buttons = ("reopen",)
-        return blocks.answer(notice.text, notice.ref, notice.language, buttons)
+        if notice.kind in ("card", "security") and row is not None:
+            handles = blocks.Handles(row.is_open, bool(row.assignee), row.restricted)
+            return blocks.card(notice.text, notice.ref, self._choices, handles)
+        if notice.kind == "escalation" and row is not None and row.is_open and not row.assignee:
+            return blocks.call(notice.text, notice.ref)
+        said = blocks.answer(notice.text, notice.ref, notice.language, *self._say(notice, row))
+        solved = row is not None and not row.is_open and notice.kind in ("answer", "resolved")
+        return [*said, blocks.aside(say("rated", notice.language))] if solved and self._is_rated(row) else said
+
+    def _say(self, notice: Notice, row: Any) -> Iterator[Sequence[str]]:
+        """Yield rows of what a reporter can say to a message in one tap."""
+        if row is None or notice.kind not in ("answer", "resolved"):
+            return
+        if not row.is_open:
+            confirmed = row.route == Route.AUTO_RESOLVE and not row.assignee
+            if notice.kind == "resolved" or confirmed:
+                yield "reopen", *(() if self._is_rated(row) else _RATINGS)
+            return
+        if notice.kind == "answer":
+            if row.status == Status.WAITING and row.route == Route.AUTO_RESOLVE:
+                yield "fixed", "not_fixed"
+            if row.priority != Priority.P1:
+                yield [name for name, answered in _IMPACT.items() if row.impact.get(answered) is None]
+
+    def _is_rated(self, row: Any) -> bool:
+        return self._transactions.read(lambda conn: tickets.is_rated(conn, row.id))
 
     def _arrived(self, channel: str, thread: str | None, key: str) -> str | None:
         """Return the time of a message with this key, if an earlier try did arrive."""

@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     slack_api_url: str = Field(default="", validation_alias="SLACK_API_URL")
     env: Literal["development", "production"] = Field(default="development", validation_alias="TRIAGE_ENV")
     policy: Path | None = Field(default=None, validation_alias="TRIAGE_POLICY")
+    address: str = Field(default="", validation_alias="TRIAGE_URL")
     host: str = Field(default="127.0.0.1", validation_alias="TRIAGE_HOST")
     port: int = Field(default=8080, ge=1, le=65535, validation_alias="TRIAGE_PORT")
 
@@ -59,6 +60,11 @@ class Settings(BaseSettings):
         if self.env == "production" and (len(set(key)) < 8 or key in (key + key)[1:-1]):
             raise ValueError("TRIAGE_SECRET_KEY must not be a repeated or default value in production")
         return self
+
+    @property
+    def public_url(self) -> str:
+        """Return the address that links for people lead to, without a slash at its end."""
+        return (self.address or f"http://{self.host}:{self.port}").rstrip("/")
 
     @property
     def url(self) -> str:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot import blocks, words
-from bot.listeners import _ACTIONS, NEW
+from bot.clicks import ACTIONS
 from builders import POLICY
 
 BOT = Path(blocks.__file__).parent

@@ -9,9 +9,9 @@ No transaction is open while a model or a notifier is asked. Everything may be c
 
 from triage.service.access import note, note_look, what_did, who_saw
 from triage.service.breaches import change_entry, note_duty, open_entry, register
-from triage.service.conversation import hear, is_follow_up
+from triage.service.conversation import amend, hear, is_follow_up, withdraw
 from triage.service.feedback import RATINGS, rate, settle
-from triage.service.handling import add_note, claim, reopen, reply, resolve
+from triage.service.handling import LONGEST_NOTE, add_note, claim, reopen, reply, resolve
 from triage.service.intake import (
     facts_from_text,
     file_ticket,
@@ -31,6 +31,7 @@ from triage.service.upkeep import LEFT_BEHIND, SWEEP_EVERY, deliver, sweep
 
 __all__ = [
     "LEFT_BEHIND",
+    "LONGEST_NOTE",
     "RATINGS",
     "SWEEP_EVERY",
     "Act",
@@ -42,6 +43,7 @@ __all__ = [
     "add_audit",
     "add_note",
     "affect",
+    "amend",
     "change_entry",
     "claim",
     "correct",
@@ -78,4 +80,5 @@ __all__ = [
     "triage_ticket",
     "what_did",
     "who_saw",
+    "withdraw",
 ]

@@ -17,6 +17,7 @@ from triage.service.showing import show_home, tell, to_team
 from triage.store import tickets
 from triage.ticket import Route, Status
 
+_PLACEHOLDER = re.compile(r"\[[A-Z_]+-\d+\]")
 LONGEST = 4000  # characters kept of one reply
 # In the words of `cues.words`: lower case, no accents, no apostrophes.
 _BROKEN = re.compile(
@@ -82,6 +83,34 @@ def hear(services: Services, ref: str, actor: str, raw: str, said_as: str, now: 
         return again
 
     return services.transactions.write(work)
+
+
+def amend(services: Services, ref: str, actor: str, before: str, after: str, said_as: str, now: datetime) -> bool:
+    """Take it that a reporter changed their own message; True when that said anything new to the team.
+
+    A change that only takes patient data away, as they are asked to, tells nobody anything.
+    Raises NotFoundError.
+    """
+    old, new = (_PLACEHOLDER.sub(" ", services.mask(text.strip()[:LONGEST]).text).split() for text in (before, after))
+    left = iter(old)
+    if all(word in left for word in new):  # nothing but words taken away
+        return False
+    hear(services, ref, actor, f"[edited] {after}", said_as, now)
+    return True
+
+
+def withdraw(services: Services, ref: str, actor: str, said_as: str, now: datetime) -> None:
+    """Note that a reporter deleted their own message; the ticket stays: somebody may be at work.
+
+    Raises NotFoundError.
+    """
+
+    def work(conn: Connection) -> None:
+        row = existing(conn, ref)
+        if not tickets.is_said(conn, row.id, said_as):
+            tickets.add_event(conn, row.id, now, "deleted", actor, {"said_as": said_as})
+
+    services.transactions.write(work)
 
 
 def _take(conn: Connection, services: Services, row: Row[Any], actor: str, meaning: str, now: datetime) -> bool:

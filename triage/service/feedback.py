@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from triage.service.shared import BadMessageError, ConflictError, Services, existing
-from triage.service.showing import show, show_answer
+from triage.service.showing import show, show_answer, show_solution
 from triage.store import tickets
 from triage.ticket import Status
 
@@ -64,6 +64,7 @@ def rate(services: Services, ref: str, actor: str, rating: str, now: datetime) -
             raise ConflictError(f"{ref} is open")
         tickets.add_event(conn, row.id, now, "rated", actor, {"rating": rating})
         tickets.touch(conn, row.id)
-        show_answer(conn, services, row.id, now)
+        if not show_solution(conn, row.id, now):
+            show_answer(conn, services, row.id, now)
 
     services.transactions.write(work)

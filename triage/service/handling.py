@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from triage import followups
 from triage.service.shared import Act, BadMessageError, ConflictError, Services, add_audit, existing
-from triage.service.showing import show, show_card, show_home, team_of, tell, to_team
+from triage.service.showing import show, show_card, show_home, show_solution, team_of, tell, to_team
 from triage.store import assignments, tickets
 from triage.ticket import Masked, Status
 
@@ -98,7 +98,7 @@ def resolve(services: Services, ref: str, actor: str, note: str, now: datetime) 
         whose = row.assignee or actor
         if not tickets.set_status(conn, row.id, Status.RESOLVED, _ACTIVE, resolved_at=now, assignee=whose):
             raise ConflictError(f"{ref} is closed already")
-        tickets.add_event(conn, row.id, now, "resolved", actor, {"note": said.text})
+        tickets.add_event(conn, row.id, now, "resolved", actor, {"note": said.text, "turn": row.version})
         add_audit(conn, services, Act(now, actor, "resolve"), tickets.ref_of(row.id), {})
         tell(conn, [followups.resolved(tickets.to_ticket(row), said.text, turn=row.version)], now)
         show(conn, services, row.id, now)
@@ -129,6 +129,7 @@ def open_again(conn: Connection, services: Services, ref: str, actor: str, now: 
     add_audit(conn, services, Act(now, actor, "reopen"), tickets.ref_of(row.id), {})
     if row.card:
         tell(conn, [followups.reopened(tickets.ref_of(row.id), turn=row.version, **to_team(services, row))], now)
+    show_solution(conn, row.id, now)
     show(conn, services, row.id, now)
     return True
 

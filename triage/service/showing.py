@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -55,6 +56,19 @@ def show_answer(conn: Connection, services: Services, ticket_id: int, now: datet
     first = f"{ticket.ref}:answer"
     key = f"{first}:{row.version}"
     tell(conn, [notices.answer(ticket, standing, services.policy, services.knowledge, key=key, replaces=first)], now)
+
+
+def show_solution(conn: Connection, ticket_id: int, now: datetime) -> bool:
+    """Queue what the reporter heard of the last solution once more, in its place; False when they heard of none."""
+    row = _row(conn, ticket_id)
+    last = next(
+        (e for e in reversed(tickets.events(conn, ticket_id)) if e.kind in ("resolved", "confirmed_fixed")), None
+    )
+    if last is None or last.kind != "resolved":
+        return False
+    told = followups.resolved(tickets.to_ticket(row), last.data["note"], turn=last.data["turn"])
+    tell(conn, [replace(told, key=f"{told.key}:{row.version}", replaces=told.key)], now)
+    return True
 
 
 def show_home(conn: Connection, row: Row[Any], now: datetime) -> None:

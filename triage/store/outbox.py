@@ -15,7 +15,8 @@ from triage.store.tables import OutboxRow
 
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 8
-_BACKOFF_SECONDS = (2, 5, 15, 60, 300, 900, 3600)
+PATIENCE = timedelta(hours=24)  # an outage of the other side is no fault of a notice: wait it out
+_BACKOFF_SECONDS = (2, 5, 15, 30, 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Claim:
     attempts: int
     worker: str
     lease_until: datetime
+    created_at: datetime
 
 
 def enqueue(conn: Connection, work: Sequence[Work], now: datetime) -> None:
@@ -85,10 +87,14 @@ def claim(conn: Connection, worker: str, now: datetime, lease: timedelta = LEASE
         update(OutboxRow)
         .where(OutboxRow.id == row_id, free)
         .values(worker=worker, lease_until=now + lease, attempts=OutboxRow.attempts + 1)
-        .returning(OutboxRow.id, OutboxRow.key, OutboxRow.topic, OutboxRow.payload, OutboxRow.attempts)
+        .returning(
+            OutboxRow.id, OutboxRow.key, OutboxRow.topic, OutboxRow.payload, OutboxRow.attempts, OutboxRow.created_at
+        )
     )
     row = conn.execute(taken).first()
-    return Claim(row.id, row.key, row.topic, row.payload, row.attempts, worker, now + lease) if row else None
+    if row is None:
+        return None
+    return Claim(row.id, row.key, row.topic, row.payload, row.attempts, worker, now + lease, row.created_at)
 
 
 def extend(conn: Connection, claim: Claim, until: datetime) -> bool:
@@ -111,15 +117,9 @@ def moved(conn: Connection, key: str, receipt: str) -> None:
     conn.execute(update(OutboxRow).where(OutboxRow.key == key).values(receipt=receipt))
 
 
-def ref_shown_as(conn: Connection, receipt: str) -> str | None:
-    """Return the ticket that a delivered notice is about, by what the other side calls it."""
-    payload = conn.execute(select(OutboxRow.payload).where(OutboxRow.receipt == receipt).limit(1)).scalar()
-    return payload["ref"] if payload else None
-
-
-def key_shown_as(conn: Connection, receipt: str) -> str | None:
-    """Return the key of the notice that first stood there."""
-    query = select(OutboxRow.key).where(OutboxRow.receipt == receipt).order_by(OutboxRow.id).limit(1)
+def shown_as(conn: Connection, receipt: str) -> dict[str, Any] | None:
+    """Return the notice that stands where the other side says, the first of those that took the place."""
+    query = select(OutboxRow.payload).where(OutboxRow.receipt == receipt).order_by(OutboxRow.id).limit(1)
     return conn.execute(query).scalar()
 
 
@@ -131,8 +131,8 @@ def dead(conn: Connection, limit: int = 200) -> Sequence[Row[Any]]:
 
 
 def retry(conn: Connection, claim: Claim, now: datetime, error: str, after: float | None = None) -> bool:
-    """Try again later, or give up after MAX_ATTEMPTS; False when the lease was lost."""
-    if claim.attempts >= MAX_ATTEMPTS:
+    """Try again later, or give up after MAX_ATTEMPTS and PATIENCE; False when the lease was lost."""
+    if claim.attempts >= MAX_ATTEMPTS and now - claim.created_at >= PATIENCE:
         return bury(conn, claim, now, error)
     wait = _BACKOFF_SECONDS[min(claim.attempts, len(_BACKOFF_SECONDS)) - 1]
     due = now + timedelta(seconds=max(wait, after or 0))

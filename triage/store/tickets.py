@@ -274,6 +274,12 @@ def touch(conn: Connection, ticket_id: int) -> None:
     conn.execute(update(TicketRow).where(TicketRow.id == ticket_id).values(version=TicketRow.version + 1))
 
 
+def is_rated(conn: Connection, ticket_id: int) -> bool:
+    """Tell whether the reporter has said how content they are since the ticket was solved last."""
+    kinds = [event.kind for event in events(conn, ticket_id) if event.kind in ("rated", "reopened")]
+    return kinds[-1:] == ["rated"]
+
+
 def is_said(conn: Connection, ticket_id: int, said_as: str) -> bool:
     """Tell whether words with this id of their sender's are in the timeline already."""
     return any(event.data.get("said_as") == said_as for event in events(conn, ticket_id))
