@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from slack_bolt import App
@@ -13,7 +16,9 @@ from slack_bolt.adapter.wsgi import SlackRequestHandler
 from slack_bolt.error import BoltError
 from slack_sdk import WebClient
 
+from bot.catchup import CatchUp
 from bot.directory import Directory
+from bot.gate import Gate
 from bot.listeners import Desk, register
 from bot.outbound import SlackNotifier
 from triage.commit import Transactions
@@ -24,6 +29,8 @@ WORKERS = 20  # Bolt's own five starve acknowledgements
 LINES = 2  # connections of one process; Slack allows ten for an app
 PING, PONG = 5, 3  # seconds between two pings, and until a missing pong makes a line count as dead
 PATH = "/slack/events"
+MANIFEST: dict[str, Any] = json.loads(Path(__file__).with_name("manifest.json").read_text(encoding="utf-8"))
+_APP_ID = re.compile(r"xapp-\d+-(A[A-Z0-9]+)-")
 
 
 class SlackRefusedError(Exception):
@@ -61,35 +68,44 @@ def build(settings: Settings, desk: Desk, executor: ThreadPoolExecutor) -> App:
     return app
 
 
+def app_id(settings: Settings) -> str:
+    """Return the app's own id, which only its Socket Mode token tells; empty without one."""
+    found = _APP_ID.match(settings.slack_app_token.get_secret_value())
+    return found.group(1) if found else ""
+
+
 def wsgi(app: App) -> Any:
     """Return the application for HTTP mode, to be mounted at PATH."""
-    return SlackRequestHandler(app, path=PATH)
+    return Gate(SlackRequestHandler(app, path=PATH))
 
 
-class _Handler(SocketModeHandler):  # type: ignore[misc]  # the library says too little of its types
+class _Handler(SocketModeHandler):
     """Socket Mode that looks for pongs, and lets go of a replaced line within seconds instead of ten."""
 
     def __init__(self, app: App, app_token: str) -> None:
         super().__init__(app, app_token, ping_interval=PING)
         self._connect = self.client.connect
-        self.client.connect = self._connect_impatiently
+        self.client.connect = self._connect_impatiently  # type: ignore[method-assign]  # it makes each new session
 
     def _connect_impatiently(self) -> None:
         self._connect()
-        session = self.client.current_session
+        session: Any = self.client.current_session
         session.run_forever = partial(session.run_forever, ping_timeout=PONG)
 
 
 class Line:
     """Several running Socket Mode connections: while Slack renews one, another takes the work."""
 
-    def __init__(self, app: App, app_token: str, lines: int = LINES) -> None:
+    def __init__(self, app: App, app_token: str, desk: Desk | None = None, lines: int = LINES) -> None:
         self._handlers: list[Any] = [_Handler(app, app_token) for _ in range(lines)]
+        self._catch_up = CatchUp(desk, app.client, lambda: self.is_up) if desk else None
 
     def start(self) -> None:
         """Connect; returns at once."""
         for handler in self._handlers:
             handler.connect()
+        if self._catch_up:
+            self._catch_up.start()
 
     @property
     def is_up(self) -> bool:
@@ -98,6 +114,8 @@ class Line:
 
     def stop(self) -> None:
         """Leave, at once: the client's own close() takes ten seconds, and without it its threads would call again."""
+        if self._catch_up:
+            self._catch_up.stop()
         for handler in self._handlers:
             client = handler.client
             client.closed = True

@@ -55,6 +55,11 @@ def place_of(channel: str, ts: str, thread: str = "") -> str:
     return f"{channel}:{ts}:{thread}" if thread else f"{channel}:{ts}"
 
 
+def deleted(place: str) -> str:
+    """Return the id under which it is kept that a message is gone."""
+    return f"{place}:deleted"
+
+
 def is_place(external_id: str) -> bool:
     """Tell whether an id is a message's, not a command's or a form's."""
     return external_id[:1] in ("C", "D", "G") and ":" in external_id

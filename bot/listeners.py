@@ -161,7 +161,7 @@ def _withdrawn(desk: Desk, event: dict[str, Any]) -> None:
     inner = event["previous_message"]
     if found := _own(desk, event["channel"], inner):
         ref, person = found
-        said_as = f"{inbound.place_of(event['channel'], inner['ts'])}:deleted"
+        said_as = inbound.deleted(inbound.place_of(event["channel"], inner["ts"]))
         service.withdraw(desk.services, ref, person.email, said_as, desk.clock())
 
 

@@ -124,7 +124,9 @@ class SlackNotifier:
             at, thread = inbound.channel_and_thread(card) if card else ("", "")
             return channel, thread if at == channel else None  # the card may stand in another team's channel
         if row is not None and row.channel == inbound.CHANNEL and inbound.is_place(row.external_id):
-            return inbound.channel_and_thread(row.external_id)
+            gone = inbound.deleted(row.external_id)
+            if not self._transactions.read(lambda conn: tickets.is_said(conn, row.id, gone)):
+                return inbound.channel_and_thread(row.external_id)
         return self._directory.direct(self._directory.user_of(name)), None
 
     def _post(self, channel: str, thread: str | None, notice: Notice, row: Any) -> str:

@@ -15,7 +15,7 @@ from triage.commit import StoreUnavailableError
 
 log = structlog.get_logger()
 
-IDLE_SECONDS = 0.5
+IDLE_SECONDS = 0.2  # somebody may have clicked and be waiting to see it
 TROUBLE_SECONDS = 5.0
 
 

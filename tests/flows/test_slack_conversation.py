@@ -7,6 +7,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -15,13 +16,14 @@ from pydantic import SecretStr
 from werkzeug.serving import make_server
 
 from bot import app as slack_app
+from bot.catchup import CatchUp
+from bot.desk import Desk
 from bot.directory import Directory
-from bot.listeners import Desk
 from builders import NOON, NOT_MINOR, POLICY, a_prediction
 from parts import deliver_all, rows_of
 from slack_server import SlackServer
 from triage import service, settings
-from triage.store import outbox, people, tickets
+from triage.store import marks, outbox, people, tickets
 from triage.store.tables import OutboxRow
 
 MANIFEST = json.loads((Path(slack_app.__file__).parent / "manifest.json").read_text("utf-8"))
@@ -79,7 +81,7 @@ def bot(request, slack, wired, clock):
     desk = Desk(services, Directory(slack_app.web_client(found)), clock)
     app = slack_app.build(found, desk, executor)
     if request.param == "socket":
-        line = slack_app.Line(app, slack.app_token)
+        line = slack_app.Line(app, slack.app_token, desk)
         line.start()
         slack.sockets.wait_for(1)
         assert line.is_up
@@ -129,6 +131,7 @@ def test_a_direct_message_is_answered_in_its_thread_with_a_guided_fix(slack, bot
     nurse.click("That fixed it", answer)
     slack.settle()
     slack.until(lambda: row_of(bot).status == "resolved")
+    deliver_all(bot, clock)
     slack.until(lambda: "is closed" in replies(slack, message)[0].shown)
     assert slack.refused == []
 
@@ -140,6 +143,7 @@ def test_still_broken_hands_the_ticket_to_the_team(slack, bot, clock, nurse, cha
     slack.until(lambda: row_of(bot).status == "open")
     deliver_all(bot, clock)
     assert "did not help" in channels["it-workplace"].messages[-1].shown
+    assert set(replies(slack, message)[0].buttons).isdisjoint({"That fixed it", "Still broken"})
 
 
 def test_a_serious_ticket_is_claimed_corrected_and_resolved_from_the_teams_channel(
@@ -150,16 +154,20 @@ def test_a_serious_ticket_is_claimed_corrected_and_resolved_from_the_teams_chann
     assert "IT-1" in card.shown
     agent.click("Claim", card)
     slack.until(lambda: row_of(bot).assignee == agent.email)
-    agent.choose("Wrong category", "Printing and scanning", channels["it-clinical-apps"].messages[0])
+    deliver_all(bot, clock)
+    agent.choose("Wrong category", "Printing and scanning", card)
     slack.settle()
-    agent.click("Resolve", channels["it-clinical-apps"].messages[0])
+    deliver_all(bot, clock)
+    assert card.shown == "IT-1 was handed to Workplace and printing."
+    (moved,) = channels["it-workplace"].messages
+    assert "a person says that it is Printing" in moved.shown
+    agent.click("Resolve", moved)
     slack.until(lambda: agent.view)
     agent.fill({"What was done? The reporter reads this.": "Reloaded the chart"})
     agent.submit()
     slack.until(lambda: row_of(bot).status == "resolved")
     deliver_all(bot, clock)
-    told = replies(slack, message)[-1]
-    assert "Reloaded the chart" in told.shown
+    told = next(reply for reply in replies(slack, message) if "Reloaded the chart" in reply.shown)
     nurse.click("Not solved", told)
     slack.until(lambda: row_of(bot).status == "open")
     assert slack.refused == []
@@ -248,8 +256,10 @@ def test_what_slack_did_not_sign_is_refused(slack, bot, how):
 @pytest.mark.usefixtures("channels")
 def test_patient_data_is_told_to_the_writer_alone_and_echoed_nowhere(slack, bot, clock, nurse):
     text = "wristband for patient Testina Fauxwicz MRN 0012345 prints blank, " + SERIOUS
-    file_directly(slack, bot, clock, nurse, text)
-    slack.until(lambda: any("patient data" in m.shown for m in slack.seen_by(nurse).only_for_them))
+    message = file_directly(slack, bot, clock, nurse, text)
+    (told,) = [m for m in replies(slack, message) if "patient data" in m.shown]
+    assert "a name" in told.shown
+    assert "a record number" in told.shown
     assert slack.anywhere("Fauxwicz") == []
     assert slack.anywhere("0012345") == []
 
@@ -380,3 +390,302 @@ def test_a_bot_without_its_tokens_says_what_it_needs(slack, tmp_path, missing, s
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert said in done.stderr
+
+
+# --- what people do beside the plain way ----------------------------------------------
+
+
+def events_of(services, number=1):
+    timeline = services.transactions.read(lambda conn: tickets.events(conn, number))
+    return [(event.kind, event.data.get("text", "")) for event in timeline]
+
+
+@pytest.mark.usefixtures("channels")
+@pytest.mark.parametrize("text", [":thumbsup:", "\U0001f64f", "???"])
+def test_a_message_without_words_is_asked_for_some_and_makes_no_ticket(slack, bot, nurse, text):
+    nurse.direct(text)
+    slack.until(lambda: any("in words" in m.shown for m in slack.seen_by(nurse).only_for_them))
+    assert row_of(bot) is None
+
+
+def test_help_is_told_to_who_asks_alone(slack, bot, nurse):
+    assert "direct message" in str(nurse.command("/it", "help").answer)
+    assert row_of(bot) is None
+
+
+@pytest.mark.usefixtures("channels")
+def test_thanks_beside_the_thread_make_no_ticket_and_still_broken_opens_the_last_one(slack, bot, clock, nurse):
+    file_directly(slack, bot, clock, nurse, SERIOUS)
+    service.resolve(bot, "IT-1", "agent.sample@example.org", "done", NOON)
+    nurse.direct("thanks!")
+    nurse.direct("still broken")
+    slack.until(lambda: row_of(bot).status == "open")
+    slack.settle()
+    assert row_of(bot, 2) is None
+
+
+def test_a_changed_message_is_told_to_the_team_and_one_that_only_hides_a_patient_is_not(
+    slack, bot, clock, nurse, channels
+):
+    message = file_directly(slack, bot, clock, nurse, f"patient Testina Fauxwicz: {SERIOUS}")
+    nurse.edit(message, SERIOUS)
+    slack.settle()
+    assert [kind for kind, _ in events_of(bot)] == ["filed", "decided"]
+    nurse.edit(message, f"{SERIOUS}, it is bed 4 of the new ward")
+    slack.until(lambda: ("said", f"[edited] {SERIOUS}, it is bed 4 of the new ward") in events_of(bot))
+    deliver_all(bot, clock)
+    assert "new ward" in channels["it-clinical-apps"].messages[-1].shown
+
+
+@pytest.mark.usefixtures("channels")
+def test_a_deleted_message_keeps_its_ticket_and_its_answer(slack, bot, clock, nurse):
+    message = file_directly(slack, bot, clock, nurse, SERIOUS)
+    nurse.delete(message)
+    slack.until(lambda: [kind for kind, _ in events_of(bot)][-1] == "deleted")
+    service.resolve(bot, "IT-1", "agent.sample@example.org", "done", NOON)
+    deliver_all(bot, clock)
+    assert row_of(bot).status == "resolved"
+    assert slack.refused == []
+
+
+def test_words_under_the_card_stay_with_it_and_words_under_the_message_are_an_answer(
+    slack, bot, clock, nurse, agent, channels
+):
+    ward = slack.channel("ward-4w", people=(nurse, agent))
+    message = nurse.mention(ward, SERIOUS)
+    slack.settle()
+    decided(slack, bot)
+    deliver_all(bot, clock)
+    (card,) = channels["it-clinical-apps"].messages
+    agent.write(card.channel, "the vendor knows", thread=card)
+    agent.write(ward, "we are looking at it", thread=message)
+    nurse.write(card.channel, "what is this?", thread=card)
+    slack.until(lambda: {"noted", "replied"} <= {kind for kind, _ in events_of(bot)})
+    slack.settle()
+    deliver_all(bot, clock)
+    assert {(kind, text) for kind, text in events_of(bot) if kind in ("noted", "replied", "said")} == {
+        ("noted", "the vendor knows"),
+        ("replied", "we are looking at it"),
+    }
+    assert not any("vendor knows" in reply.shown for reply in replies(slack, message))
+    assert row_of(bot).answered_at is not None
+
+
+def test_a_reply_under_the_answer_to_a_command_is_heard_too(slack, bot, clock, nurse, channels):
+    nurse.command("/it", SERIOUS)
+    decided(slack, bot)
+    deliver_all(bot, clock)
+    answer = next(one for one in nurse.chat.messages if "IT-1" in one.shown)
+    nurse.direct("it is the growth chart", thread=answer)
+    slack.until(lambda: ("said", "it is the growth chart") in events_of(bot))
+    assert row_of(bot, 2) is None
+
+
+def test_one_tap_says_that_care_is_affected_and_a_person_takes_over(slack, bot, clock, nurse, channels):
+    message = file_directly(slack, bot, clock, nurse, "zebra printer on 4W prints blank labels")
+    (answer,) = replies(slack, message)
+    before = row_of(bot).priority
+    nurse.click("Patient care is affected", answer)
+    slack.until(lambda: row_of(bot).status == "open")
+    deliver_all(bot, clock)
+    row = row_of(bot)
+    assert row.impact["affects_care"] is True
+    assert row.priority < before
+    assert row.priority in channels["it-workplace"].messages[-1].shown
+    assert set(answer.buttons) == {"No other device", "The whole unit"}
+
+
+def test_a_ticket_is_handed_over_and_its_old_card_holds_no_word_of_it(slack, bot, clock, nurse, agent, channels):
+    message = file_directly(slack, bot, clock, nurse, SERIOUS)
+    (card,) = channels["it-clinical-apps"].messages
+    agent.choose("Hand over to", "Network and telephony", card)
+    slack.until(lambda: row_of(bot).team == "network")
+    deliver_all(bot, clock)
+    assert card.shown == "IT-1 was handed to Network and telephony."
+    assert "wrong weight" in channels["it-network"].messages[-1].shown
+    assert any("Network and telephony" in reply.shown for reply in replies(slack, message)[1:])
+
+
+def test_a_ticket_that_is_security_after_all_leaves_its_old_channel(slack, bot, clock, nurse, agent, channels):
+    file_directly(slack, bot, clock, nurse, SERIOUS)
+    (card,) = channels["it-clinical-apps"].messages
+    agent.choose("Wrong category", "Security and privacy", card)
+    slack.until(lambda: row_of(bot).restricted)
+    deliver_all(bot, clock)
+    assert "weight" not in card.shown
+    assert "Acknowledge" in channels["it-security"].messages[-1].buttons
+    agent.click("Acknowledge", channels["it-security"].messages[-1])
+    slack.until(lambda: any("may not" in m.shown for m in slack.seen_by(agent).only_for_them))
+    assert row_of(bot).assignee == ""
+
+
+def test_twenty_people_who_claim_at_once_get_one_ticket_and_nineteen_sentences(slack, bot, clock, nurse, channels):
+    file_directly(slack, bot, clock, nurse, SERIOUS)
+    (card,) = channels["it-clinical-apps"].messages
+    crowd = []
+    for number in range(20):
+        email = f"agent{number}.sample@example.org"
+        bot.transactions.write(lambda conn, e=email: people.put_user(conn, e, "agent", "scrypt:made-up", NOON))
+        crowd.append(slack.person(f"agent{number}", email=email))
+        card.channel.members.add(crowd[-1].id)
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(lambda person: person.click("Claim", card), crowd))
+    told = lambda: [one for one in crowd if any("already" in m.shown for m in slack.seen_by(one).only_for_them)]  # noqa: E731
+    slack.until(lambda: len(told()) == 19)
+    assert row_of(bot).assignee in {person.email for person in crowd}
+
+
+@pytest.mark.usefixtures("channels")
+def test_somebody_elses_click_on_an_answer_has_no_effect(slack, bot, clock, nurse):
+    other = slack.person("omar", email="other.sample@example.org")
+    ward = slack.channel("ward-4w", people=(nurse, other))
+    message = nurse.mention(ward, "zebra printer on 4W prints blank labels")
+    slack.settle()
+    decided(slack, bot)
+    deliver_all(bot, clock)
+    other.click("That fixed it", replies(slack, message)[0])
+    slack.until(lambda: any("may not" in m.shown for m in slack.seen_by(other).only_for_them))
+    assert row_of(bot).status == "waiting"
+
+
+@pytest.mark.usefixtures("channels")
+def test_a_mention_in_somebody_elses_thread_is_answered_there(slack, bot, clock, nurse):
+    other = slack.person("omar", email="other.sample@example.org")
+    ward = slack.channel("ward-4w", people=(nurse, other))
+    talk = other.write(ward, "is the chart odd for you too?")
+    nurse.mention(ward, SERIOUS, thread=talk)
+    slack.settle()
+    decided(slack, bot)
+    deliver_all(bot, clock)
+    assert "IT-1" in slack.thread(ward, talk)[-1].shown
+    assert row_of(bot, 2) is None
+
+
+@pytest.mark.usefixtures("channels")
+def test_a_form_that_slack_let_go_of_is_asked_for_again(slack, bot, nurse):
+    slack.misbehave("views.open", "expired_trigger_id")
+    nurse.command("/it")
+    slack.until(lambda: any("once more" in m.shown for m in slack.seen_by(nurse).only_for_them))
+
+
+@pytest.mark.usefixtures("channels")
+def test_the_form_speaks_the_language_of_who_opens_it(slack, bot):
+    marie = slack.person("marie", email="marie.sample@example.org", locale="fr-CA")
+    marie.command("/it")
+    slack.until(lambda: marie.view)
+    marie.fill({"Qu'est-ce qui ne va pas?": "l'imprimante ne sort rien"})
+    marie.submit()
+    assert decided(slack, bot).requester == marie.email
+
+
+def test_what_another_workspace_sends_is_left_alone(slack, bot, nurse, channels):
+    slack.app.team_id, ours = "T0OTHER", slack.app.team_id
+    nurse.direct(SERIOUS)
+    slack.settle()
+    slack.app.team_id = ours
+    assert row_of(bot) is None
+    assert slack.refused == []
+
+
+@pytest.mark.usefixtures("channels")
+@pytest.mark.parametrize("bot", ["socket"], indirect=True)
+@pytest.mark.parametrize("how", ["warning", "refresh_requested", "too_many_websockets"])
+def test_a_line_that_slack_renews_is_back_at_once(slack, bot, nurse, how):
+    before = slack.sockets.opened
+    slack.sockets.disconnect(how)
+    slack.sockets.wait_for(1, opened=before + 1, timeout=5)
+    nurse.direct(SERIOUS)
+    slack.settle()
+    decided(slack, bot)
+
+
+@pytest.mark.usefixtures("channels")
+@pytest.mark.parametrize("bot", ["socket"], indirect=True)
+def test_a_silent_line_is_noticed(slack, bot, nurse):
+    before = slack.sockets.opened
+    slack.sockets.silence()
+    slack.sockets.wait_for(1, opened=before + 2, timeout=20)
+    nurse.direct(SERIOUS)
+    slack.settle()
+    decided(slack, bot)
+
+
+@pytest.mark.usefixtures("channels")
+def test_what_was_written_while_slack_could_not_reach_us_is_read_back_once(slack, wired, clock, nurse, agent):
+    found, services = wired
+    ward = slack.channel("ward-4w", people=(nurse,))
+    desk = Desk(services, Directory(slack_app.web_client(found)), clock)
+    catch_up = CatchUp(desk, slack_app.web_client(found), lambda: True)
+    for text in (SERIOUS, f"{SERIOUS} again"):
+        nurse.direct(text)
+    nurse.mention(ward, SERIOUS)
+    nurse.write(ward, "nobody asked IT anything here")
+    first = nurse.chat.messages[0]
+    nurse.direct("it is the growth chart", thread=first)
+    for _ in range(2):
+        slack.misbehave("conversations.history", 429, retry_after=0)
+        catch_up.read_back(datetime.now(UTC) - timedelta(hours=1))
+    assert services.transactions.read(tickets.count_untriaged) == 0
+    assert [row_of(services, number) is not None for number in (1, 2, 3, 4)] == [True, True, True, False]
+    assert [text for kind, text in events_of(services, 1) if kind == "said"] == ["it is the growth chart"]
+    assert slack.refused == []
+
+
+@pytest.mark.usefixtures("channels")
+def test_a_break_longer_than_slacks_retries_is_noticed_by_the_running_bot(slack, wired, clock, nurse):
+    found, services = wired
+    services.transactions.write(lambda conn: marks.seen(conn, "slack", clock() - timedelta(hours=2)))
+    nurse.direct(SERIOUS)
+    slack.traffic.all.clear()
+    executor = ThreadPoolExecutor(slack_app.WORKERS)
+    desk = Desk(services, Directory(slack_app.web_client(found)), clock)
+    line = slack_app.Line(slack_app.build(found, desk, executor), slack.app_token, desk)
+    line.start()
+    decided(slack, services)
+    slack.until(lambda: services.transactions.read(lambda conn: marks.last_seen(conn, "slack")) == clock())
+    line.stop()
+    executor.shutdown(wait=True)
+
+
+def test_a_channel_without_the_bot_becomes_a_dead_letter_that_can_be_sent_once_more(slack, bot, clock, nurse):
+    file_directly(slack, bot, clock, nurse, SERIOUS)
+    (letter,) = bot.transactions.read(outbox.dead)
+    assert "it-clinical-apps" in letter.error
+    channel = slack.channel("it-clinical-apps", private=True)
+    assert service.revive(bot, "all", "cli:tester", NOON) == 1
+    deliver_all(bot, clock)
+    assert "IT-1" in channel.messages[-1].shown
+    assert bot.transactions.read(outbox.dead) == []
+
+
+def test_slack_down_for_an_hour_drops_nothing_and_keeps_the_order(slack, bot, clock, nurse, channels):
+    slack.misbehave("chat.postMessage", "503", times=10_000)
+    for number in range(5):
+        nurse.direct(f"{SERIOUS} {number}")
+    slack.settle()
+    for number in range(1, 6):
+        decided(slack, bot, number)
+    for _ in range(60):
+        deliver_all(bot, clock)
+        clock.passes(minutes=1)
+    slack.api.faults.clear()
+    for _ in range(3):
+        deliver_all(bot, clock)
+        clock.passes(minutes=1)
+    shown = [message.shown.partition(" Clinical")[0] for message in channels["it-clinical-apps"].messages]
+    assert len(shown) == 5
+    assert bot.transactions.read(outbox.counts) == {"pending": 0, "dead": 0}
+
+
+@pytest.mark.usefixtures("channels")
+def test_many_changes_replace_a_card_instead_of_piling_up(slack, bot, clock, nurse, agent, channels):
+    file_directly(slack, bot, clock, nurse, SERIOUS)
+    for _ in range(3):
+        service.claim(bot, "IT-1", agent.email, NOON)
+        service.resolve(bot, "IT-1", agent.email, "done", NOON)
+        service.reopen(bot, "IT-1", agent.email, NOON)
+    updates = len(slack.called("chat.update"))
+    deliver_all(bot, clock)
+    (card, *_) = channels["it-clinical-apps"].messages
+    assert [one for one in channels["it-clinical-apps"].messages if "Claim" in one.buttons] == [card]
+    assert len(slack.called("chat.update")) - updates <= 6

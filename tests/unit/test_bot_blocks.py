@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot import blocks, words
+from bot import blocks, outbound, words
 from bot.clicks import ACTIONS
 from builders import POLICY
 
@@ -42,17 +42,34 @@ def test_the_form_has_the_labels_people_script_against():
     assert labels == ["What is wrong?", "Where are you?", "Device tag", "Is patient care affected?"]
 
 
-def test_a_card_offers_every_category():
-    labels = {slug: category.label.en for slug, category in POLICY.categories.items()}
-    select = blocks.card("P3 IT-1", "IT-1", labels)[1]["elements"][2]
-    assert [option["value"] for option in select["options"]] == [f"IT-1|{slug}" for slug in POLICY.categories]
-    assert all(len(option["text"]["text"]) <= 75 for option in select["options"])
+LABELS = {slug: category.label.en for slug, category in POLICY.categories.items()}
+CHOICES = blocks.Choices(LABELS, {slug: team.label.en for slug, team in POLICY.teams.items()}, "https://it.example")
+
+
+def elements(card):
+    return {part["action_id"]: part for block in card if block["type"] == "actions" for part in block["elements"]}
+
+
+def test_a_card_offers_every_category_and_every_team():
+    shown = elements(blocks.card("P3 IT-1", "IT-1", CHOICES, blocks.Handles()))
+    for name, labels in (("ticket_correct", LABELS), ("ticket_hand_over", POLICY.teams)):
+        assert [option["value"] for option in shown[name]["options"]] == [f"IT-1|{slug}" for slug in labels]
+        assert all(len(option["text"]["text"]) <= 75 for option in shown[name]["options"])
+    assert shown["ticket_open"]["url"] == "https://it.example/t/IT-1"
+
+
+def test_a_card_offers_what_can_be_done_now():
+    assert "ticket_claim" not in elements(blocks.card("", "IT-1", CHOICES, blocks.Handles(taken=True)))
+    assert set(elements(blocks.card("", "IT-1", CHOICES, blocks.Handles(is_open=False)))) == {"ticket_open"}
+    security = elements(blocks.card("", "IT-1", CHOICES, blocks.Handles(security=True)))
+    assert security["ticket_claim"]["text"]["text"] == "Acknowledge"
 
 
 def test_every_button_that_is_shown_is_listened_to():
-    shown = set(re.findall(r'"action_id": "(ticket_\w+)"', json.dumps(blocks.card("", "IT-1", {"a": "b"}))))
-    shown |= {blocks.button(name, "IT-1", "en")["action_id"] for name in ("fixed", "not_fixed", "reopen", "new")}
-    assert shown == {*_ACTIONS, NEW}
+    shown = set(elements(blocks.card("", "IT-1", CHOICES, blocks.Handles())))
+    names = ("fixed", "not_fixed", "reopen", "new", *outbound._IMPACT, *outbound._RATINGS)
+    shown |= {blocks.button(name, "IT-1", "en")["action_id"] for name in names}
+    assert shown == ACTIONS
 
 
 def test_every_sentence_speaks_both_languages_and_names_the_same_things():
@@ -75,6 +92,8 @@ def test_the_manifest_has_what_the_bot_listens_to():
     assert set(MANIFEST["settings"]["event_subscriptions"]["bot_events"]) == {
         "app_home_opened",
         "app_mention",
+        "message.channels",
+        "message.groups",
         "message.im",
     }
     assert MANIFEST["features"]["app_home"]["messages_tab_read_only_enabled"] is False

@@ -10,7 +10,16 @@ DM = {"type": "message", "channel_type": "im", "user": "U1", "channel": "D1", "t
 MENTION = {"type": "app_mention", "user": "U1", "channel": "C1", "ts": "1700000000.000100", "text": "<@UBOT> x"}
 
 
-@pytest.mark.parametrize("event", [DM, MENTION, DM | {"subtype": "file_share"}, DM | {"thread_ts": DM["ts"]}])
+@pytest.mark.parametrize(
+    "event",
+    [
+        DM,
+        MENTION,
+        DM | {"subtype": "file_share"},
+        DM | {"thread_ts": DM["ts"]},
+        MENTION | {"thread_ts": "1699999999.000100"},
+    ],
+)
 def test_a_direct_message_or_a_mention_is_a_request(event):
     assert inbound.is_request(event)
 
@@ -25,7 +34,6 @@ def test_a_direct_message_or_a_mention_is_a_request(event):
         DM | {"user": None},
         DM | {"thread_ts": "1699999999.000100"},
         DM | {"channel_type": "channel"},
-        MENTION | {"thread_ts": "1699999999.000100"},
         {"type": "app_home_opened", "user": "U1"},
         {},
     ],
@@ -87,3 +95,44 @@ def test_an_answer_that_was_not_given_is_none(chosen):
 
 def test_nobody_is_paged_by_what_somebody_wrote():
     assert text.escape("<!channel> & <@U1>") == "&lt;!channel&gt; &amp; &lt;@U1&gt;"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "  ", ":thumbsup:", ":+1::skin-tone-2: :tada:", "\U0001f64f", "???", ":man-shrugging: !"]
+)
+def test_a_text_without_a_word_says_nothing(text):
+    assert inbound.says_nothing(text)
+
+
+@pytest.mark.parametrize("text", ["x", ":fire: pc on fire", "4W", "é", "[photo.png]"])
+def test_a_text_with_a_word_says_something(text):
+    assert not inbound.says_nothing(text)
+
+
+def test_the_answer_to_a_mention_in_a_thread_goes_to_that_thread():
+    message = inbound.from_event(MENTION | {"thread_ts": "1699999999.000100"}, NURSE)
+    assert inbound.is_place(message.external_id)
+    assert inbound.channel_and_thread(message.external_id) == ("C1", "1699999999.000100")
+    assert inbound.channel_and_thread(inbound.from_event(DM, NURSE).external_id) == ("D1", DM["ts"])
+
+
+@pytest.mark.parametrize("external_id", ["command:1.2.abc", "view:V1", ""])
+def test_what_a_command_or_a_form_made_has_no_place(external_id):
+    assert not inbound.is_place(external_id)
+
+
+CHANGED = {"type": "message", "subtype": "message_changed", "channel": "D1", "message": DM | {"edited": {"ts": "2"}}}
+DELETED = {"type": "message", "subtype": "message_deleted", "channel": "D1", "previous_message": DM}
+
+
+def test_a_persons_change_is_one_and_a_link_preview_or_a_bots_is_none():
+    assert inbound.is_change(CHANGED)
+    assert not inbound.is_change(CHANGED | {"message": DM})
+    assert not inbound.is_change(CHANGED | {"message": CHANGED["message"] | {"bot_id": "B1"}})
+    assert not inbound.is_change(DM)
+
+
+def test_a_persons_deletion_is_one_and_a_bots_is_none():
+    assert inbound.is_deletion(DELETED)
+    assert not inbound.is_deletion(DELETED | {"previous_message": DM | {"bot_id": "B1"}})
+    assert not inbound.is_deletion(DM)

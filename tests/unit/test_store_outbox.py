@@ -9,7 +9,7 @@ from sqlalchemy import select
 from builders import NOON
 from triage.commit import Transactions
 from triage.store import outbox
-from triage.store.outbox import LEASE, MAX_ATTEMPTS, OutboxRow
+from triage.store.outbox import LEASE, MAX_ATTEMPTS, PATIENCE, OutboxRow
 
 SECOND = timedelta(seconds=1)
 
@@ -243,10 +243,10 @@ def test_an_extended_lease_keeps_others_away_for_longer(sqlite):
 
 @pytest.mark.parametrize(
     ("attempt", "wait"),
-    [(1, 2), (2, 5), (3, 15), (4, 60), (5, 300), (6, 900), (7, 3600)],
+    [(1, 2), (2, 5), (3, 15), (4, 30), (5, 60), (6, 60), (60, 60)],
     ids=str,
 )
-def test_each_failure_waits_longer_than_the_one_before(sqlite, attempt, wait):
+def test_each_failure_waits_longer_than_the_one_before_up_to_a_minute(sqlite, attempt, wait):
     enqueue(sqlite, some_work())
     now = fail_times(sqlite, attempt)
     assert row_of(sqlite).due == now + timedelta(seconds=wait)
@@ -270,11 +270,17 @@ def test_the_other_side_may_ask_for_a_longer_wait_but_not_for_a_shorter(sqlite, 
     assert row_of(sqlite).due == NOON + timedelta(seconds=waits)
 
 
-def test_work_that_failed_often_enough_becomes_a_dead_letter(sqlite):
+def test_an_outage_of_the_other_side_uses_nothing_up(sqlite):
+    enqueue(sqlite, some_work())
+    fail_times(sqlite, 10 * MAX_ATTEMPTS)
+    assert counts(sqlite) == {"pending": 1, "dead": 0}
+
+
+def test_work_that_failed_often_enough_for_long_enough_becomes_a_dead_letter(sqlite):
     enqueue(sqlite, some_work())
     fail_times(sqlite, MAX_ATTEMPTS - 1)
     assert counts(sqlite) == {"pending": 1, "dead": 0}
-    now = row_of(sqlite).due
+    now = NOON + PATIENCE
     call(sqlite, outbox.retry, claim(sqlite, now=now), now, "still no route")
     row = row_of(sqlite)
     assert counts(sqlite) == {"pending": 0, "dead": 1}

@@ -37,6 +37,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "key": ("triage.cli.privacy:key", "Make and change the keys for originals and backups."),
     "check-policy": ("triage.cli.admin:check_policy", "Check a policy file."),
     "seed": ("triage.cli.admin:seed", "Fill the database with synthetic tickets."),
+    "deliveries": ("triage.cli.slack:deliveries", "Show what could not be sent, and send it once more."),
+    "slack-demo": ("triage.cli.slack:slack_demo", "Play a conversation in a pretended Slack, without a workspace."),
     "doctor": ("triage.cli.admin:doctor", "Check everything and say what to do."),
 }
 

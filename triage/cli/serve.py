@@ -83,16 +83,18 @@ def _with_slack(product: Any) -> Any:
     return replace(product, services=told)
 
 
-def _slack_app(product: Any) -> Any:
+def _slack_app(product: Any) -> tuple[Any, Any]:
+    """Return Bolt's application and the desk that its listeners work at."""
     from concurrent.futures import ThreadPoolExecutor
 
     from bot import app
+    from bot.desk import Desk
     from bot.directory import Directory
-    from bot.listeners import Desk
 
-    desk = Desk(product.services, Directory(app.web_client(product.settings)), now)
+    settings = product.settings
+    desk = Desk(product.services, Directory(app.web_client(settings)), now, app.app_id(settings))
     try:
-        return app.build(product.settings, desk, ThreadPoolExecutor(app.WORKERS, "slack"))
+        return app.build(settings, desk, ThreadPoolExecutor(app.WORKERS, "slack")), desk
     except app.SlackRefusedError as error:
         raise Failure(f"Slack refuses SLACK_BOT_TOKEN: {error}") from None
 
@@ -100,7 +102,8 @@ def _slack_app(product: Any) -> Any:
 def _slack_line(product: Any) -> Any:
     from bot.app import Line
 
-    line = Line(_slack_app(product), product.settings.slack_app_token.get_secret_value())
+    app, desk = _slack_app(product)
+    line = Line(app, product.settings.slack_app_token.get_secret_value(), desk)
     line.start()
     return line
 
@@ -113,8 +116,11 @@ def _with_slack_events(product: Any, web: Any) -> Any:
     if not settings.slack_signing_secret.get_secret_value():
         raise Failure("SLACK_SIGNING_SECRET is needed in HTTP mode (or set SLACK_APP_TOKEN for Socket Mode)")
     from bot.app import PATH, wsgi
+    from bot.catchup import CatchUp
 
-    slack = wsgi(_slack_app(product))
+    app, desk = _slack_app(product)
+    slack = wsgi(app)
+    CatchUp(desk, app.client, lambda: True).start()
 
     def both(environ: Any, start_response: Any) -> Any:
         return (slack if environ.get("PATH_INFO") == PATH else web)(environ, start_response)

@@ -27,7 +27,7 @@ from triage.service.promotion import promote, rollback
 from triage.service.retention import hold, overdue, purge
 from triage.service.shared import Act, BadMessageError, ConflictError, NotFoundError, Services, add_audit
 from triage.service.steering import affect, correct, hand_over
-from triage.service.upkeep import LEFT_BEHIND, SWEEP_EVERY, deliver, sweep
+from triage.service.upkeep import LEFT_BEHIND, SWEEP_EVERY, deliver, revive, sweep
 
 __all__ = [
     "LEFT_BEHIND",
@@ -73,6 +73,7 @@ __all__ = [
     "reply",
     "resolve",
     "reveal",
+    "revive",
     "rollback",
     "settle",
     "summary",

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from triage import escalate, followups
 from triage.service.intake import triage_ticket
 from triage.service.retention import purge
-from triage.service.shared import NOTICE, Services, as_work
+from triage.service.shared import NOTICE, Act, Services, add_audit, as_work
 from triage.store import outbox, schedules, tickets
 from triage.ticket import DeliveryError, Notice, Priority
 
@@ -77,6 +77,19 @@ def _not_delivered(
             outbox.retry(conn, claim, now, error, after)
 
     services.transactions.write(work)
+
+
+def revive(services: Services, which: str, actor: str, now: datetime) -> int:
+    """Queue a dead letter by its key, or "all" of them, once more; returns how many."""
+
+    def work(conn: Connection) -> int:
+        letters = [row for row in outbox.dead(conn) if which in ("all", row.key)]
+        for row in letters:
+            outbox.revive(conn, row.id, now)
+            add_audit(conn, services, Act(now, actor, "revive"), row.key, {})
+        return len(letters)
+
+    return services.transactions.write(work)
 
 
 def sweep(services: Services, now: datetime) -> int:
