@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import tempfile
 from pathlib import Path
@@ -56,8 +57,7 @@ def slack_demo(http: bool) -> None:
     if not (PRETENDED / "slack_server").is_dir():
         raise Failure("the pretended Slack comes with the source: run this in a checkout (git clone)")
     sys.path.insert(0, str(PRETENDED))
-    from slack_server.stage import play
-
+    stage = importlib.import_module("slack_server.stage")
     classifier: Any = open_product().classifier
     with tempfile.TemporaryDirectory() as home:
-        play(Path(home), classifier, click.echo, http=http)
+        stage.play(Path(home), classifier, click.echo, http=http)
