@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from http.client import HTTPException
 from typing import Any
@@ -12,6 +12,7 @@ import structlog
 from slack_sdk.errors import SlackApiError
 
 from bot.directory import Directory, Person
+from bot.rush import Rush
 from bot.text import escape
 from bot.words import say
 from triage import service
@@ -25,12 +26,13 @@ UNREACHABLE = (SlackApiError, OSError, HTTPException)
 
 @dataclass(frozen=True)
 class Desk:
-    """What the listeners work with. `app_id` is empty where nothing tells it."""
+    """What the listeners work with. `app_id` is empty where nothing tells it; in a `rush` storing goes first."""
 
     services: service.Services
     directory: Directory
     clock: Callable[[], datetime]
     app_id: str = ""
+    rush: Rush = field(default_factory=Rush)
 
     def ticket(self, ref: str) -> Any:
         """Return a ticket's row, or None."""

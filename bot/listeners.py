@@ -62,7 +62,8 @@ def _store_first(
     """File a request before Bolt acknowledges its event: an exception here makes Slack deliver it again."""
     event = body.get("event") or {}
     if body.get("type") == "event_callback" and event.get("type") in ("message", "app_mention"):
-        context[_FILED], context[_EMPTY] = take(desk, event)
+        with desk.rush.storing():
+            context[_FILED], context[_EMPTY] = take(desk, event)
     next()
 
 
@@ -182,7 +183,7 @@ def _event(desk: Desk, context: dict[str, Any], event: dict[str, Any], client: A
     """
     filed: tickets.Filed | None = context.get(_FILED)
     if filed is not None and not filed.triaged:
-        service.triage_ticket(desk.services, filed, desk.clock())
+        desk.rush.later(service.triage_ticket, desk.services, filed, desk.clock())
     if context.get(_EMPTY):
         _ask_for_words(desk, event, client)
 

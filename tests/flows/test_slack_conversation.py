@@ -19,11 +19,11 @@ from bot import app as slack_app
 from bot.catchup import CatchUp
 from bot.desk import Desk
 from bot.directory import Directory
-from builders import NOON, NOT_MINOR, POLICY, a_prediction
+from builders import NOON, NOT_MINOR, POLICY, a_message, a_prediction, a_ticket
 from parts import deliver_all, rows_of
 from slack_server import SlackServer
 from triage import service, settings
-from triage.store import marks, outbox, people, tickets
+from triage.store import incidents, marks, outbox, people, tickets
 from triage.store.tables import OutboxRow
 
 MANIFEST = json.loads((Path(slack_app.__file__).parent / "manifest.json").read_text("utf-8"))
@@ -689,3 +689,45 @@ def test_many_changes_replace_a_card_instead_of_piling_up(slack, bot, clock, nur
     (card, *_) = channels["it-clinical-apps"].messages
     assert [one for one in channels["it-clinical-apps"].messages if "Claim" in one.buttons] == [card]
     assert len(slack.called("chat.update")) - updates <= 6
+
+
+@pytest.mark.usefixtures("channels")
+def test_a_home_that_was_opened_follows_every_change(slack, bot, clock, nurse, agent):
+    nurse.open_home()
+    slack.until(lambda: nurse.home)
+    slack.until(lambda: bot.transactions.read(lambda conn: marks.last_seen(conn, f"home:{nurse.email}")))
+    file_directly(slack, bot, clock, nurse, SERIOUS)
+    service.claim(bot, "IT-1", agent.email, NOON)
+    deliver_all(bot, clock)
+    assert any("somebody of Clinical applications" in text for text in slack.seen_by(nurse).texts)
+    service.resolve(bot, "IT-1", agent.email, "done", NOON)
+    deliver_all(bot, clock)
+    assert any("Solved lately" in text for text in slack.seen_by(nurse).texts)
+
+
+def open_incident(conn, unit):
+    return incidents.open_new(conn, a_ticket(unit=unit), "network_connectivity", NOON, NOON)
+
+
+@pytest.mark.usefixtures("channels")
+def test_home_tells_of_outages_near_and_everywhere_but_not_of_those_elsewhere(slack, bot, clock, nurse):
+    service.receive(bot, a_message(SERIOUS, requester=nurse.email, unit="4 West"), NOON)
+    bot.transactions.write(lambda conn: [open_incident(conn, unit) for unit in ("4 West", "", "Laboratory")])
+    nurse.open_home()
+    slack.until(lambda: nurse.home)
+    words = " ".join(slack.seen_by(nurse).texts)
+    assert "4 West, known since" in words
+    assert "everywhere, known since" in words
+    assert "Laboratory" not in words
+
+
+def test_what_the_masker_missed_vanishes_from_the_screens_too(slack, bot, clock, nurse, channels):
+    file_directly(slack, bot, clock, nurse, f"{SERIOUS}, quixley moved it")
+    nurse.direct("quixley again", thread=nurse.chat.messages[0])
+    slack.settle()
+    deliver_all(bot, clock)
+    assert any("quixley" in one.shown for one in channels["it-clinical-apps"].messages)
+    service.mend(bot, "IT-1", "quixley", "NAME", "agent.sample@example.org", NOON)
+    deliver_all(bot, clock)
+    assert not any("quixley" in one.shown + one.text for one in channels["it-clinical-apps"].messages)
+    assert slack.refused == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import signal
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,11 +55,9 @@ def bot() -> None:
         raise Failure("SLACK_BOT_TOKEN is not set: install the app in Slack and copy its bot token (xoxb-...)")
     if not product.settings.slack_app_token.get_secret_value():
         raise Failure("SLACK_APP_TOKEN is not set: without it Slack calls /slack/events of `triage web`")
-    line, stop = _slack_line(product), threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stop.set())
+    line = _slack_line(product)
     click.echo("The bot listens in Socket Mode.  (Ctrl+C stops)")
-    stop.wait()
+    _until_told_to_stop()
     line.stop()
 
 
@@ -67,9 +66,24 @@ def bot() -> None:
 def worker() -> None:
     """Start the worker alone: deliveries and schedules."""
     running = _worker(_with_slack(open_product()))
+    thread = threading.Thread(target=running.run, name="worker")
+    thread.start()
+    _until_told_to_stop()
+    running.stop()
+    thread.join()
+
+
+def _until_told_to_stop() -> None:
+    """Wait for SIGTERM or Ctrl+C.
+
+    The handler only notes it: it may interrupt this thread inside a lock, and a signal that
+    another thread received wakes nobody who sleeps without end.
+    """
+    told = []
     for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: running.stop())
-    running.run()
+        signal.signal(name, lambda number, _: told.append(number))
+    while not told:
+        time.sleep(0.2)
 
 
 def _with_slack(product: Any) -> Any:
