@@ -30,6 +30,8 @@ LINES = 2  # connections of one process; Slack allows ten for an app
 PING, PONG = 5, 3  # seconds between two pings, and until a missing pong makes a line count as dead
 PATH = "/slack/events"
 MANIFEST: dict[str, Any] = json.loads(Path(__file__).with_name("manifest.json").read_text(encoding="utf-8"))
+ONCE = 60.0  # seconds
+_REPEATED = ("on_error invoked", "Failed to check the current session", "Failed to retrieve WSS URL")
 _APP_ID = re.compile(r"xapp-\d+-(A[A-Z0-9]+)-")
 
 
@@ -53,6 +55,7 @@ def notifier(settings: Settings, transactions: Transactions, policy: Policy) -> 
 def build(settings: Settings, desk: Desk, executor: ThreadPoolExecutor) -> App:
     """Return the application; asks Slack at once whether the token is good. Raises SlackRefusedError when not."""
     quiet = logging.getLogger("bot.slack")
+    quiet.addFilter(_Seldom())
     for logger in (quiet, logging.getLogger("slack_sdk")):
         logger.setLevel(logging.WARNING)  # below that Bolt prints what people wrote
     try:
@@ -77,6 +80,23 @@ def app_id(settings: Settings) -> str:
 def wsgi(app: App) -> Any:
     """Return the application for HTTP mode, to be mounted at PATH."""
     return Gate(SlackRequestHandler(app, path=PATH))
+
+
+class _Seldom(logging.Filter):
+    """Lets the client say once a minute that it cannot connect: it tries twice a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether a record may pass."""
+        if not record.getMessage().startswith(_REPEATED):
+            return True
+        if record.created - self._last < ONCE:
+            return False
+        self._last = record.created
+        return True
 
 
 class _Handler(SocketModeHandler):

@@ -24,6 +24,7 @@ from triage.ticket import DeliveryError, Notice, Priority, Route, Status
 
 PACE = 1.0  # seconds between two messages to one channel: what Slack allows for long
 TEXT = 3000  # characters of the plain words beside the blocks, which phones and screen readers show
+RETRY = 60.0  # seconds until we try again to be let in
 HISTORY = 50  # messages looked through for one that may have arrived
 EVENT = "triage_notice"
 _BROADCAST = {"reopened", "raised"}  # under a card, and seen in the channel all the same
@@ -31,6 +32,8 @@ _RATINGS = tuple(f"rate_{rating}" for rating in RATINGS)
 # The buttons that make a ticket more pressing, and the answer that each one gives.
 _IMPACT = {"affects_care": "affects_care", "no_other_device": "other_device", "whole_unit": "whole_unit"}
 _MAYBE_DONE = {"fatal_error", "internal_error", "service_unavailable"}
+# Nothing is wrong with the notice: somebody has to mend the app, and then everything is sent.
+_WITHOUT_US = {"token_revoked", "token_expired", "account_inactive", "invalid_auth", "not_authed", "missing_scope"}
 _NO_THREAD = {"thread_not_found", "cannot_reply_to_message", "message_not_found"}
 _NOT_THERE = {"message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found", "is_archived"}
 
@@ -210,5 +213,7 @@ def _as_failure(error: SlackApiError) -> DeliveryError:
     status, code = error.response.status_code, str(error.response["error"])
     if status == 429:
         return DeliveryError("ratelimited", retry_after=float(error.response.headers.get("Retry-After", "1")))
+    if code in _WITHOUT_US:
+        return DeliveryError(f"Slack does not let us in ({code}): see `triage doctor`", retry_after=RETRY)
     maybe = status >= 500 or code in _MAYBE_DONE or code.startswith("Received a response in a non-JSON")
     return DeliveryError(code[:100], permanent=not maybe)

@@ -1,4 +1,4 @@
-"""The plain, read-only queue: open tickets, most pressing first."""
+"""The plain queue: open tickets, most pressing first; refuses to change any."""
 
 from __future__ import annotations
 

@@ -731,3 +731,43 @@ def test_what_the_masker_missed_vanishes_from_the_screens_too(slack, bot, clock,
     deliver_all(bot, clock)
     assert not any("quixley" in one.shown + one.text for one in channels["it-clinical-apps"].messages)
     assert slack.refused == []
+
+
+@pytest.mark.usefixtures("channels")
+def test_a_revoked_token_loses_nothing(slack, bot, clock, nurse):
+    message = nurse.direct(SERIOUS)
+    slack.settle()
+    decided(slack, bot)
+    slack.app.revoked = True
+    for _ in range(20):
+        deliver_all(bot, clock)
+        clock.passes(minutes=10)
+    assert bot.transactions.read(outbox.counts)["dead"] == 0
+    slack.app.revoked = False
+    deliver_all(bot, clock)
+    assert len(replies(slack, message)) == 1
+
+
+@pytest.mark.usefixtures("channels")
+def test_an_answer_to_somebody_who_left_becomes_a_dead_letter_and_stops_nobody_else(slack, bot, clock, nurse):
+    gone = slack.person("gone", email="gone.sample@example.org")
+    gone.command("/it", SERIOUS)
+    decided(slack, bot)
+    slack.workspace.users[gone.id].deleted = True
+    message = nurse.direct(f"{SERIOUS} too")
+    slack.settle()
+    decided(slack, bot, 2)
+    deliver_all(bot, clock)
+    assert [letter.lane for letter in bot.transactions.read(outbox.dead)] == [f"requester:{gone.email}"]
+    assert len(replies(slack, message)) == 1
+
+
+@pytest.mark.usefixtures("channels")
+def test_a_message_shortcut_brings_the_thread_along(slack, bot, nurse):
+    ward = slack.channel("ward-4w", people=(nurse,))
+    first = nurse.write(ward, SERIOUS)
+    nurse.write(ward, "since this morning, bed side too", thread=first)
+    nurse.shortcut("file_ticket", first)
+    slack.until(lambda: nurse.view)
+    nurse.submit()
+    assert "since this morning" in decided(slack, bot).text

@@ -159,9 +159,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         """Answer a call or the use of a response URL."""
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        place = urlsplit(self.path)
+        place, length = urlsplit(self.path), int(self.headers.get("Content-Length") or 0)
         try:
+            body = self._body(length)
             if place.path.startswith("/api/"):
                 answer = self.api.serve(self._request(place, body))
             elif place.path.startswith("/response/"):
@@ -175,6 +175,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     do_GET = do_POST  # noqa: N815 - the name that http.server calls
+
+    def _body(self, length):
+        body = self.rfile.read(length)
+        if len(body) < length:  # the caller died in the middle
+            raise Dropped
+        return body
 
     def _request(self, place, body):
         arguments = dict(parse_qsl(place.query, keep_blank_values=True))
