@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from werkzeug.wrappers import Response
 from triage import service
 from triage.bootstrap import Product
 from triage.roles import may
-from triage.store import people
+from triage.store import people, sessions
 
 blueprint = Blueprint("auth", __name__)
 
@@ -73,10 +74,15 @@ def require_permission() -> Response | None:
 
 def signed_in() -> Person | None:
     """Return the person of this session, if it is fresh and the account still active."""
-    email, seen = session.get("email"), session.get("seen", 0)
-    if not email or time.time() - seen > IDLE_SECONDS:
+    secret, seen = session.get("secret"), session.get("seen", 0)
+    if not secret or time.time() - seen > IDLE_SECONDS:
         return None
-    row = product().services.transactions.read(lambda conn: people.user(conn, email))
+
+    def look(conn: Any) -> Any:
+        email = sessions.owner(conn, secret, datetime.now(UTC))
+        return people.user(conn, email) if email else None
+
+    row = product().services.transactions.read(look)
     if row is None:
         return None
     session["seen"] = int(time.time())
@@ -105,8 +111,10 @@ def do_sign_in() -> Any:
         audit("sign_in_failed", row.email if row else "unknown")
         return render_template("sign_in.html", wrong=True), 401
     audit("sign_in", row.email)
+    secret = secrets.token_urlsafe(32)  # a new one each time: a cookie from before signing in opens nothing
+    product().services.transactions.write(lambda conn: sessions.begin(conn, secret, row.email, datetime.now(UTC)))
     session.clear()
-    session.update(email=row.email, seen=int(time.time()))
+    session.update(secret=secret, seen=int(time.time()))
     session.permanent = True
     return redirect(url_for("queue.index"))
 
@@ -114,9 +122,14 @@ def do_sign_in() -> Any:
 @blueprint.post("/sign-out")
 @permission("anyone")
 def sign_out() -> Response:
-    """End the session."""
+    """End the session wherever its cookie is; with `everywhere`, all others of this person too."""
+    secret = session.get("secret", "")
     if person := signed_in():
-        audit("sign_out", person.email)
+        everywhere = bool(request.form.get("everywhere"))
+        audit("sign_out_everywhere" if everywhere else "sign_out", person.email)
+        if everywhere:
+            product().services.transactions.write(lambda conn: sessions.end_all(conn, person.email))
+    product().services.transactions.write(lambda conn: sessions.end(conn, secret))
     session.clear()
     return redirect(url_for("auth.sign_in"))
 

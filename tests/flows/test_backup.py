@@ -21,7 +21,7 @@ from models.registry import pack
 from triage import bootstrap, service, settings
 from triage.cli.admin import find_faults
 from triage.commit import Transactions
-from triage.store import audit, classifiers, copying, engine, marks, originals, people, tickets
+from triage.store import audit, classifiers, copying, engine, marks, originals, people, sessions, tickets
 from triage.store.copying import BackupError, backup, restore
 from triage.store.tables import Base
 
@@ -56,6 +56,7 @@ def fill(services, classifier):
     service.promote(services, "v1", "lead@example.org", "the first", NOON)
     write(lambda conn: people.put_user(conn, "alice.sample@example.org", "agent", "scrypt:made-up", NOON))
     write(lambda conn: people.put_token(conn, "monitoring", "a made-up token", ["tickets:read"], NOON))
+    write(lambda conn: sessions.begin(conn, "a made-up secret", "alice.sample@example.org", NOON))
     write(lambda conn: marks.seen(conn, "home:alice.sample@example.org", NOON))
     write(lambda conn: people.set_switch(conn, people.AUTOMATION, "lead@example.org", NOON, on=False))
 

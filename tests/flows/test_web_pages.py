@@ -2,17 +2,21 @@
 
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from browsing import HASH, PASSWORD, Browser, Page, TrainedModel, server
+from sqlalchemy import update
+from werkzeug.security import generate_password_hash
 
 from builders import NOON, NOT_MINOR, a_message, a_prediction
-from parts import StandIn
+from parts import StandIn, rows_of
 from triage import service, settings
 from triage.commit import StoreUnavailableError
 from triage.redact import redact
 from triage.roles import ROLES
-from triage.store import engine, people
+from triage.store import engine, people, sessions
+from triage.store.tables import SessionRow
 from web.app import create_app
 from web.auth import IDLE_SECONDS, TRIES
 
@@ -167,6 +171,59 @@ def test_signing_out_ends_the_session(browser):
     answer = browser.client.post("/sign-out", data={"csrf_token": browser.page().csrf})
     assert (answer.status_code, answer.location) == (302, "/sign-in")
     assert not browser.is_in()
+
+
+def copied(app, browser):
+    """Somebody else's browser with a copy of the cookie."""
+    thief = Browser(app)
+    thief.client.set_cookie("triage", browser.cookie())
+    return thief
+
+
+def test_a_copied_cookie_ends_with_the_session(app, browser):
+    thief = copied(app, browser.as_("viewer"))
+    assert thief.is_in()
+    browser.client.post("/sign-out", data={"csrf_token": browser.page().csrf})
+    assert not thief.is_in()
+
+
+def test_signing_out_here_leaves_the_other_computer_alone_and_everywhere_does_not(app, browser):
+    other = Browser(app).as_("viewer")
+    browser.as_("viewer").client.post("/sign-out", data={"csrf_token": browser.page().csrf})
+    assert other.is_in()
+    browser.as_("viewer")
+    browser.client.post("/sign-out", data={"csrf_token": browser.page().csrf, "everywhere": "yes"})
+    assert not other.is_in()
+
+
+def test_a_new_password_ends_every_session(app, browser, sqlite_services):
+    browser.as_("viewer")
+    new = generate_password_hash("another horse", "pbkdf2:sha256:1")
+    sqlite_services.transactions.write(lambda conn: people.put_user(conn, "viewer@example.org", "viewer", new, NOON))
+    assert not browser.is_in()
+
+
+def test_a_session_ends_after_a_shift_however_busy(browser, sqlite_services):
+    browser.as_("viewer")
+    old = datetime.now(UTC) - sessions.LONGEST
+    sqlite_services.transactions.write(lambda conn: conn.execute(update(SessionRow).values(created_at=old)))
+    assert not browser.is_in()
+
+
+def test_what_is_kept_of_a_session_opens_nothing(app, browser, sqlite):
+    browser.as_("viewer")
+    (row,) = rows_of(sqlite, SessionRow)
+    with browser.client.session_transaction() as session:
+        assert row.digest != session["secret"]
+        session["secret"] = row.digest
+    assert not browser.is_in()
+
+
+def test_signing_in_again_changes_the_secret(browser):
+    browser.as_("viewer")
+    first = browser.cookie()
+    browser.as_("viewer")
+    assert browser.cookie() != first
 
 
 def test_following_a_link_cannot_sign_anybody_out(browser):

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from builders import NOON
-from triage.store import people
+from triage.store import people, sessions
 from triage.store.tables import SwitchRow, TokenRow, UserRow
 
 ALICE = "alice.sample@example.org"
@@ -29,6 +29,11 @@ def put_token(database, name="monitoring", secret=SECRET, scopes=("tickets:read"
 def set_switch(database, on, name=people.AUTOMATION, actor=ALICE, now=NOON):
     with database.begin() as conn:
         people.set_switch(conn, name, actor, now, on=on)
+
+
+def call(database, change, *arguments):
+    with database.begin() as conn:
+        return change(conn, *arguments)
 
 
 def ask(database, question, *arguments, **more):
@@ -205,3 +210,38 @@ def test_a_switch_turned_in_a_transaction_that_fails_was_never_turned(database):
         people.set_switch(conn, people.AUTOMATION, ALICE, NOON, on=False)
         conn.rollback()
     assert ask(database, people.switch, people.AUTOMATION, default=True) is True
+
+
+# --- sessions -------------------------------------------------------------------------
+
+
+def test_a_session_opens_by_its_secret_until_it_ends(database):
+    call(database, sessions.begin, "s3cret", "alice@example.org", NOON)
+    assert call(database, sessions.owner, "s3cret", NOON) == "alice@example.org"
+    assert call(database, sessions.owner, "guess", NOON) is None
+    call(database, sessions.end, "s3cret")
+    assert call(database, sessions.owner, "s3cret", NOON) is None
+
+
+def test_a_session_opens_nothing_after_its_longest_time_and_is_forgotten(database):
+    call(database, sessions.begin, "s3cret", "alice@example.org", NOON)
+    late = NOON + sessions.LONGEST
+    assert call(database, sessions.owner, "s3cret", late) is None
+    call(database, sessions.forget_old, late)
+    assert call(database, sessions.end_all, "alice@example.org") == 0
+
+
+def test_every_session_of_one_person_ends_and_of_nobody_else(database):
+    for secret, email in (("a", "alice@example.org"), ("b", "alice@example.org"), ("c", "bob@example.org")):
+        call(database, sessions.begin, secret, email, NOON)
+    assert call(database, sessions.end_all, "alice@example.org") == 2
+    assert call(database, sessions.owner, "c", NOON) == "bob@example.org"
+
+
+def test_a_new_password_ends_the_sessions_and_a_new_role_does_not(database):
+    call(database, people.put_user, "alice@example.org", "agent", "hash 1", NOON)
+    call(database, sessions.begin, "s3cret", "alice@example.org", NOON)
+    call(database, people.put_user, "alice@example.org", "lead", "hash 1", NOON)
+    assert call(database, sessions.owner, "s3cret", NOON)
+    call(database, people.put_user, "alice@example.org", "lead", "hash 2", NOON)
+    assert call(database, sessions.owner, "s3cret", NOON) is None

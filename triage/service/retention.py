@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from triage.service.originals import clear_reason
 from triage.service.shared import Act, ConflictError, Services, add_audit, existing
-from triage.store import originals, retention, schedules, tickets
+from triage.store import originals, retention, schedules, sessions, tickets
 
 PURGE_EVERY = timedelta(hours=1)
 GRACE = timedelta(days=1)  # what is older than its day by more than this shows as a fault
@@ -47,6 +47,7 @@ def purge(services: Services, now: datetime) -> int:
     gone += _in_portions(services, Act(now, "triage", "purge"), "words", old, partial(_forget, now=now))
     sent = now - timedelta(days=privacy.notice_days)
     services.transactions.write(lambda conn: retention.forget_notices(conn, sent))
+    services.transactions.write(lambda conn: sessions.forget_old(conn, now))
     services.transactions.overwrite_deleted()  # every time: the last try may have met a reader
     return gone
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
+from triage.store import sessions
 from triage.store.dialect import upsert
 from triage.store.tables import SwitchRow, TokenRow, UserRow
 
@@ -16,7 +17,10 @@ AUTOMATION = "automation"
 
 
 def put_user(conn: Connection, email: str, role: str, password_hash: str, now: datetime) -> None:
-    """Add a local account, or replace its role and password."""
+    """Add a local account, or replace its role and password; a new password ends every session."""
+    before = user(conn, email)
+    if before is not None and before.password_hash != password_hash:
+        sessions.end_all(conn, email)
     row = {"email": email, "role": role, "password_hash": password_hash, "active": True, "created_at": now}
     conn.execute(upsert(conn, UserRow, ["email"], row, keep=("created_at",)))
 

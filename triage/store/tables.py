@@ -343,6 +343,17 @@ class UserRow(Base):
     created_at: Mapped[datetime]
 
 
+class SessionRow(Base):
+    """Somebody signed in on the web: only the SHA-256 of what their cookie holds is kept."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (Index("ix_sessions_email", "email"), Index("ix_sessions_age", "created_at"))
+
+    digest: Mapped[str] = mapped_column(String, primary_key=True)
+    email: Mapped[str]
+    created_at: Mapped[datetime]
+
+
 class TokenRow(Base):
     """An API token: only its SHA-256 is kept."""
 
