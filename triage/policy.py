@@ -313,6 +313,8 @@ def _dangling(policy: Policy) -> Iterator[Fault]:
     for priority in Priority:
         if priority not in policy.sla:
             yield Fault(("sla",), f"{priority} is missing")
+        elif policy.sla[priority].respond > policy.sla[priority].resolve:
+            yield Fault(("sla", str(priority)), "the first answer must not be promised after the solution")
     for slug, calendar in policy.calendars.items():
         if not calendar.always and calendar.opens >= calendar.closes:
             yield Fault(("calendars", slug), "opens must be before closes")
@@ -362,6 +364,7 @@ def _unsafe(policy: Policy) -> Iterator[Fault]:
         yield Fault(("categories", SECURITY_CATEGORY, "team"), "must be the security_team")
     if team := policy.teams.get(policy.security_team):
         yield from _unsafe_security_team(policy, team)
+    yield from _overheard(policy)
     if (team := policy.teams.get(policy.review_team)) and team.restricted:
         yield Fault(("review_team",), "a restricted team cannot be the review team")
 
@@ -375,3 +378,12 @@ def _unsafe_security_team(policy: Policy, team: Team) -> Iterator[Fault]:
     calendar = policy.calendars.get(team.calendar)
     if calendar and not calendar.always:
         yield Fault((*where, "calendar"), "the security team must be on call around the clock")
+
+
+def _overheard(policy: Policy) -> Iterator[Fault]:
+    """Yield restricted teams whose channel others read."""
+    for slug, team in policy.teams.items():
+        readers = (name for name, other in policy.teams.items() if other.slack_channel == team.slack_channel)
+        shared = next((name for name in readers if not policy.teams[name].restricted), None)
+        if team.restricted and shared:
+            yield Fault(("teams", slug, "slack_channel"), f"a restricted team must not share it with {shared}")

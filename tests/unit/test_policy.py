@@ -458,6 +458,18 @@ FAULTS = [
         "categories: security_incident must not be removed",
     ),
     (
+        "security in a channel that others read",
+        [("slack_channel: it-security\n", "slack_channel: it-network\n")],
+        "slack_channel: it-network",
+        "teams.security.slack_channel: a restricted team must not share it with network",
+    ),
+    (
+        "an answer promised after the solution",
+        [("P2: {respond: 60, resolve: 480}", "P2: {respond: 481, resolve: 480}")],
+        "P2: {respond: 481, resolve: 480}",
+        "sla.P2: the first answer must not be promised after the solution",
+    ),
+    (
         "reviews by security",
         [("review_team: service_desk ", "review_team: security ")],
         "review_team: security",
