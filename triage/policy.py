@@ -310,14 +310,18 @@ def _dangling(policy: Policy) -> Iterator[Fault]:
     for key in ("review_team", "security_team"):
         if getattr(policy, key) not in policy.teams:
             yield Fault((key,), f"unknown team {getattr(policy, key)!r}")
+    yield from _promise_faults(policy)
+    for slug, calendar in policy.calendars.items():
+        if not calendar.always and calendar.opens >= calendar.closes:
+            yield Fault(("calendars", slug), "opens must be before closes")
+
+
+def _promise_faults(policy: Policy) -> Iterator[Fault]:
     for priority in Priority:
         if priority not in policy.sla:
             yield Fault(("sla",), f"{priority} is missing")
         elif policy.sla[priority].respond > policy.sla[priority].resolve:
             yield Fault(("sla", str(priority)), "the first answer must not be promised after the solution")
-    for slug, calendar in policy.calendars.items():
-        if not calendar.always and calendar.opens >= calendar.closes:
-            yield Fault(("calendars", slug), "opens must be before closes")
 
 
 def _team_faults(policy: Policy, slug: str, team: Team) -> Iterator[Fault]:
