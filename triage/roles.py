@@ -6,6 +6,7 @@ ROLES = ("requester", "viewer", "agent", "lead", "security", "admin")
 WORKERS = frozenset({"agent", "lead", "security", "admin"})
 # What each role may do. A permission that no role has is a mistake; a test compares the two.
 PERMISSIONS: dict[str, frozenset[str]] = {
+    "tickets:report": frozenset(ROLES),  # their own alone
     "queue:read": WORKERS | {"viewer"},
     "tickets:work": WORKERS,
     "security:read": frozenset({"security", "admin"}),

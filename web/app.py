@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from triage.bootstrap import Product
 from triage.commit import StoreUnavailableError
-from web import api, auth, health, originals, queue, ticket
+from web import api, auth, health, originals, queue, reporting, ticket
 
 log = structlog.get_logger()
 
@@ -50,7 +50,7 @@ def create_app(product: Product) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     csrf = CSRFProtect(app)
     csrf.exempt(api.blueprint)  # bearer tokens, never cookies
-    for module in (health, auth, queue, ticket, originals, api):
+    for module in (health, auth, queue, reporting, ticket, originals, api):
         app.register_blueprint(module.blueprint)
     app.before_request(auth.require_permission)
     app.after_request(_headers)

@@ -116,7 +116,8 @@ def do_sign_in() -> Any:
     session.clear()
     session.update(secret=secret, seen=int(time.time()))
     session.permanent = True
-    return redirect(url_for("queue.index"))
+    at_work = may(row.role, "queue:read")
+    return redirect(url_for("queue.index" if at_work else "reporting.mine"))
 
 
 @blueprint.post("/sign-out")
