@@ -23,6 +23,7 @@ log = structlog.get_logger()
 __all__ = ["Desk", "register"]
 
 RECENT = timedelta(days=3)  # "still broken" beside any thread means the person's newest ticket of these days
+NEWEST = 20  # tickets of one person looked through for it
 _FILED, _EMPTY = "filed", "empty"  # where the middleware leaves what the listener has to do
 
 
@@ -91,18 +92,22 @@ def _request(desk: Desk, event: dict[str, Any]) -> tuple[tickets.Filed | None, b
     message = inbound.from_event(event, person.email)
     if inbound.says_nothing(message.raw_text):
         return None, True
-    if service.is_follow_up(message.raw_text) and (ref := _newest(desk, person)):
+    if service.is_follow_up(message.raw_text) and (ref := _newest(desk, person, event["ts"])):
         said_as = inbound.place_of(event["channel"], event["ts"])
         service.hear(desk.services, ref, person.email, message.raw_text, said_as, desk.clock())
         return None, False
     return service.file_ticket(desk.services, message, desk.clock()), False
 
 
-def _newest(desk: Desk, person: Person) -> str | None:
-    """Return somebody's newest ticket of these days, which "still broken" without a thread is about."""
-    mine = partial(tickets.page, filters={"requester": person.email}, see_restricted=True, limit=1)
-    rows = desk.services.transactions.read(mine).rows
-    return tickets.ref_of(rows[0].id) if rows and desk.clock() - rows[0].received_at < RECENT else None
+def _newest(desk: Desk, person: Person, ts: str) -> str | None:
+    """Return somebody's newest ticket before a message, which "still broken" without a thread is about.
+
+    The message's own time decides, so that hearing it again later means the same ticket.
+    """
+    mine = partial(tickets.page, filters={"requester": person.email}, see_restricted=True, limit=NEWEST)
+    before = (row for row in desk.services.transactions.read(mine).rows if row.received_at.timestamp() <= float(ts))
+    newest = next(before, None)
+    return tickets.ref_of(newest.id) if newest and desk.clock() - newest.received_at < RECENT else None
 
 
 def _shown_in(desk: Desk, place: str) -> tuple[str, bool] | None:

@@ -20,7 +20,7 @@ from triage.commit import Transactions
 from triage.policy import Policy
 from triage.service import RATINGS
 from triage.store import outbox, tickets
-from triage.ticket import DeliveryError, Notice, Priority, Route, Status
+from triage.ticket import DeliveryError, Notice, Priority, Route
 
 PACE = 1.0  # seconds between two messages to one channel: what Slack allows for long
 TEXT = 3000  # characters of the plain words beside the blocks, which phones and screen readers show
@@ -173,7 +173,7 @@ class SlackNotifier:
                 yield "reopen", *(() if self._is_rated(row) else _RATINGS)
             return
         if notice.kind == "answer":
-            if row.status == Status.WAITING and row.route == Route.AUTO_RESOLVE:
+            if tickets.offers_fix(row):
                 yield "fixed", "not_fixed"
             if row.priority != Priority.P1:
                 yield [name for name, answered in _IMPACT.items() if row.impact.get(answered) is None]

@@ -530,7 +530,10 @@ def test_twenty_people_who_claim_at_once_get_one_ticket_and_nineteen_sentences(s
         card.channel.members.add(crowd[-1].id)
     with ThreadPoolExecutor(20) as pool:
         list(pool.map(lambda person: person.click("Claim", card), crowd))
-    told = lambda: [one for one in crowd if any("already" in m.shown for m in slack.seen_by(one).only_for_them)]  # noqa: E731
+
+    def told():
+        return [one for one in crowd if any("already" in m.shown for m in slack.seen_by(one).only_for_them)]
+
     slack.until(lambda: len(told()) == 19)
     assert row_of(bot).assignee in {person.email for person in crowd}
 
@@ -771,3 +774,29 @@ def test_a_message_shortcut_brings_the_thread_along(slack, bot, nurse):
     slack.until(lambda: nurse.view)
     nurse.submit()
     assert "since this morning" in decided(slack, bot).text
+
+
+@pytest.mark.usefixtures("channels")
+def test_still_broken_heard_again_later_means_the_same_ticket(slack, bot, clock, nurse):
+    file_directly(slack, bot, clock, nurse, SERIOUS)
+    service.resolve(bot, "IT-1", "agent.sample@example.org", "done", NOON)
+    nurse.direct("still broken")
+    slack.until(lambda: row_of(bot).status == "open")
+    clock.now = datetime.now(UTC) + timedelta(minutes=1)
+    nurse.direct("zebra printer on 4W prints blank labels")
+    slack.settle()
+    decided(slack, bot, 2)
+    slack.deliver_again(next(one for one in slack.deliveries if "still broken" in str(one.payload)))
+    slack.settle()
+    assert row_of(bot, 2).status == "waiting"
+
+
+@pytest.mark.usefixtures("channels")
+def test_home_follows_what_is_said_in_the_thread(slack, bot, clock, nurse):
+    message = file_directly(slack, bot, clock, nurse, SERIOUS)
+    service.resolve(bot, "IT-1", "agent.sample@example.org", "done", NOON)
+    bot.transactions.write(lambda conn: marks.seen(conn, f"home:{nurse.email}", NOON))
+    nurse.direct("still broken", thread=message)
+    slack.until(lambda: row_of(bot).status == "open")
+    deliver_all(bot, clock)
+    assert any("IT-1" in text and "has it" in text for text in slack.seen_by(nurse).texts)

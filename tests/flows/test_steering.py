@@ -145,6 +145,7 @@ def test_a_question_makes_the_ticket_wait_and_the_answer_brings_it_back(services
     service.hear(services, "IT-1", NURSE, "the growth chart", "D1:2", NOON)
     deliver_all(services, clock)
     assert row_of(services).status == "open"
+    assert row_of(services).answered_at == NOON  # the team had answered: nobody is called for help
     (asked,) = [notice for notice in notifier.sent if notice.kind == "replied"]
     assert "Fauxwicz" not in asked.text
     assert "answer here" in asked.text
@@ -188,3 +189,14 @@ def test_an_unknown_ticket_cannot_be_moved(services):
     ):
         with pytest.raises(service.NotFoundError):
             act()
+
+
+def test_a_question_about_a_fix_that_failed_offers_the_fix_no_more(services, guided, notifier, clock):
+    service.settle(services, "IT-1", NURSE, NOON, fixed=False)
+    service.reply(services, "IT-1", AGENT, "Which tray is it?", NOON, asks=True)
+    service.affect(services, "IT-1", NURSE, impact(other_device=False), NOON)
+    deliver_all(services, clock)
+    assert "Here is what usually fixes this" not in notifier.to("requester:")[-1].text
+    assert not tickets.offers_fix(row_of(services))
+    service.hear(services, "IT-1", NURSE, "the upper one", "D1:2", NOON)
+    assert services.transactions.read(lambda conn: tickets.events(conn, 1))[-1].kind == "answered"

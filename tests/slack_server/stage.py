@@ -4,6 +4,7 @@ import html
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
@@ -104,14 +105,7 @@ def running(slack, services, clock, *, http):
             "slack_api_url": slack.api_url,
         }
     )
-    services = service.Services(
-        services.transactions,
-        services.policy,
-        services.knowledge,
-        services.classifier,
-        slack_app.notifier(found, services.transactions, services.policy),
-        services.key,
-    )
+    services = replace(services, notifier=slack_app.notifier(found, services.transactions, services.policy))
     executor = ThreadPoolExecutor(slack_app.WORKERS)
     desk = Desk(services, Directory(slack_app.web_client(found)), clock)
     app = slack_app.build(found, desk, executor)

@@ -368,3 +368,10 @@ def test_a_row_that_another_worker_took_over_is_not_put_off(sqlite):
     assert call(sqlite, outbox.finish, second, NOON + LEASE + SECOND, "C1:1")
     with sqlite.connect() as conn:
         assert outbox.receipt(conn, "IT-1:card") == "C1:1"
+
+
+def test_a_newer_state_takes_the_place_of_one_that_waits_and_the_same_again_loses_nothing(database):
+    for key in ("IT-1:card:2", "IT-1:card:3", "IT-1:card:3"):
+        enqueue(database, outbox.Work(key, "notice", "channel:it", {"text": key}, replaces="IT-1:card"))
+    assert counts(database) == {"pending": 1, "dead": 0}
+    assert claim(database).key == "IT-1:card:3"

@@ -29,7 +29,10 @@ def deliveries(which: str | None, as_json: bool) -> None:
         revived = service.revive(services, which, actor(), at)
         if not revived:
             raise Failure(f"{which}: there is no such dead letter")
-        click.echo(f"{revived} will be sent once more." if not as_json else f'{{"revived": {revived}}}')
+        if as_json:
+            to_json({"revived": revived})
+        else:
+            click.echo(f"{revived} will be sent once more.")
         return
     counts, oldest, dead = services.transactions.read(
         lambda conn: (outbox.counts(conn), outbox.oldest_waiting(conn), outbox.dead(conn))
@@ -56,8 +59,17 @@ def slack_demo(http: bool) -> None:
     """
     if not (PRETENDED / "slack_server").is_dir():
         raise Failure("the pretended Slack comes with the source: run this in a checkout (git clone)")
+    from triage.ticket import ModelUnavailableError
+
+    classifier: Any = open_product().classifier
+    try:
+        classifier.live()
+    except ModelUnavailableError as error:
+        raise Failure(f"{error}: run `triage train --promote` first, which takes about a minute") from None
     sys.path.insert(0, str(PRETENDED))
     stage = importlib.import_module("slack_server.stage")
-    classifier: Any = open_product().classifier
     with tempfile.TemporaryDirectory() as home:
-        stage.play(Path(home), classifier, click.echo, http=http)
+        try:
+            stage.play(Path(home), classifier, click.echo, http=http)
+        except AssertionError:
+            raise Failure("the live model sorts these tickets otherwise than the story expects") from None

@@ -122,12 +122,13 @@ def _take(conn: Connection, services: Services, row: Row[Any], actor: str, meani
         return opened
     if meaning == "thanks" or row.status != Status.WAITING:
         return False
-    guided = row.route == Route.AUTO_RESOLVE
+    guided = tickets.offers_fix(row)
     if meaning == "fixed" and guided:
         confirm(conn, services, ref, actor, now)
         return False
     # Whatever else is said to an offered fix or a question of ours needs a person's eyes.
-    kind = "not_fixed" if meaning == "broken" and guided else "continued" if guided else "answered"
+    failed = meaning == "broken" and row.route == Route.AUTO_RESOLVE
+    kind = "not_fixed" if failed else "continued" if guided else "answered"
     if kind == "not_fixed":
         add_audit(conn, services, Act(now, actor, "reopen"), ref, {})
     return give_to_team(conn, services, ref, actor, now, kind) and kind == "not_fixed"

@@ -43,7 +43,8 @@ def give_to_team(
 ) -> bool:
     """Hand a ticket that waits for its reporter to its team; False when it does not wait."""
     row = existing(conn, ref)
-    if not tickets.set_status(conn, row.id, Status.OPEN, [Status.WAITING], answered_at=None):
+    fresh = {} if kind == "answered" else {"answered_at": None}  # who asked a question has answered already
+    if not tickets.set_status(conn, row.id, Status.OPEN, [Status.WAITING], **fresh):
         return False
     tickets.add_event(conn, row.id, now, kind, actor, {"article": row.article})
     show(conn, services, row.id, now)

@@ -95,7 +95,7 @@ def standing_of(conn: Connection, services: Services, row: Row[Any]) -> Standing
     reasons = [Reason(*pair) for pair in decided.reasons] if decided else []
     reasons += [_SINCE[kind] for kind in dict.fromkeys(timeline) if kind in _SINCE]
     return Standing(
-        route=Route(row.route or Route.HUMAN_REVIEW),
+        route=Route.QUEUE if row.route == Route.AUTO_RESOLVE and row.card else Route(row.route or Route.HUMAN_REVIEW),
         category=row.category,
         priority=Priority(row.priority or Priority.P3),
         team=team_of(services, row),

@@ -54,14 +54,15 @@ def enqueue(conn: Connection, work: Sequence[Work], now: datetime) -> None:
     """
     for item in work:
         if item.replaces:
-            _drop_waiting(conn, item.replaces, now)
+            _drop_waiting(conn, item, now)
         row = {"key": item.key, "topic": item.topic, "lane": item.lane, "payload": item.payload}
         fresh = {"created_at": now, "due": now, "pending": True, "attempts": 0, "replaces": item.replaces}
         conn.execute(insert_new(conn, OutboxRow, ["key"]).values(**row, **fresh))
 
 
-def _drop_waiting(conn: Connection, replaces: str, now: datetime) -> None:
-    waiting = and_(OutboxRow.pending, OutboxRow.replaces == replaces, OutboxRow.lease_until.is_(None))
+def _drop_waiting(conn: Connection, newer: Work, now: datetime) -> None:
+    older = and_(OutboxRow.replaces == newer.replaces, OutboxRow.key != newer.key)
+    waiting = and_(OutboxRow.pending, older, OutboxRow.lease_until.is_(None))
     done = {"pending": False, "done_at": now, "error": "a newer one took its place"}
     conn.execute(update(OutboxRow).where(waiting).values(**done))
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select,
 
 from triage.store.dialect import insert_new
 from triage.store.tables import EventRow, TicketRow
-from triage.ticket import ClinicalImpact, Masked, Message, Status, Ticket
+from triage.ticket import ClinicalImpact, Masked, Message, Route, Status, Ticket
 
 REF_PREFIX = "IT-"
 MAX_PAGE = 200
@@ -161,6 +161,11 @@ def _kinds(found: Iterable[str]) -> tuple[str, ...]:
 def get(conn: Connection, ticket_id: int) -> Row[Any] | None:
     """Return one ticket's row, or None."""
     return conn.execute(select(_TABLE).where(TicketRow.id == ticket_id)).first()
+
+
+def offers_fix(row: Row[Any]) -> bool:
+    """Tell whether a ticket waits for its reporter's word on a guided fix, and no team has seen it yet."""
+    return bool(row.route == Route.AUTO_RESOLVE and row.status == Status.WAITING and not row.card)
 
 
 def ref_said_as(conn: Connection, channel: str, external_id: str) -> str | None:
